@@ -1,0 +1,105 @@
+# make               build/skiff and build/libexec        make demo          a container, from nothing
+# make test          everything that can be tested        make unit bats vm-test   its parts (T=file: one)
+# make lint          floors, format, tidy, cppcheck       make bench         beside the installed peers
+# make SAN=asan unit under ASan and UBSan (tsan, cov)     make V=1           shows the commands
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+PREFIX  ?= /usr/local
+LIBS    := libcap libseccomp yajl
+
+# Floors, lowest first; siblings share one word. A folder includes only what stands below it.
+FLOORS  := base spec cgroup+netns+image+vmm runtime guest cli
+FOLDERS := $(subst +, ,$(FLOORS))
+
+SAN     ?=
+B       := build$(if $(SAN),/$(SAN))
+S_asan  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -DSKIFF_FAIL_STEP
+S_tsan  := -fsanitize=thread
+S_cov   := --coverage -O0
+S_steps := -DSKIFF_FAIL_STEP
+
+CFLAGS  ?= -O2 -g
+HARD    := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 \
+           -Wno-missing-field-initializers -Werror
+FLAGS    = -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iinclude -I. $(WARN) $(S_$(SAN)) $(CFLAGS) \
+           $(shell pkg-config --cflags $(LIBS))
+# Debian names yajl's archive libyajl_s.a
+STATIC  := $(if $(filter asan tsan,$(SAN)),,-static)
+LINK     = $(STATIC) $(S_$(SAN)) $(LDFLAGS) \
+           $(if $(STATIC),$(subst -lyajl,-l:libyajl_s.a,$(shell pkg-config --static --libs $(LIBS))),$(shell pkg-config --libs $(LIBS)))
+
+# The second stage, skiff-init, is what a process becomes before a hostile one can look at it. It is built from
+# the same sources with musl, so that it is small enough to be copied into a sealed memfd at every start.
+MUSL    := musl-gcc
+INIT_SRC := $(addprefix base/,arena.c error.c fd.c kernel.c names.c path.c process.c text.c) \
+           $(filter-out $(shell cat runtime/host-only 2>/dev/null),$(wildcard runtime/*.c))
+INIT_OBJ := $(INIT_SRC:%.c=$B/init/%.o)
+INIT_FLAGS = -std=gnu17 -D_GNU_SOURCE -DSKIFF_INIT -Iinclude -I. $(WARN) $(filter -DSKIFF%,$(S_$(SAN))) -Os -g \
+           -ffunction-sections -fdata-sections -fstack-protector-strong \
+           -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+
+HOT_SRC := $(foreach f,base spec cgroup runtime cli,$(wildcard $f/*.c))
+HOT_OBJ := $(filter-out $B/runtime/init_main.o,$(HOT_SRC:%.c=$B/%.o))
+UNIT    := $(wildcard tests/unit/*/*.c)
+TESTS   := $(UNIT:%.c=$B/%)
+HEADERS := $(wildcard include/*.h include/*/*.h */*.h)
+ALL_SRC := $(foreach f,$(FOLDERS),$(wildcard $f/*.c))
+Q       := $(if $(V),,@)
+
+all: $B/skiff
+
+$B/skiff: $(HOT_OBJ) $B/init.o
+	@echo "  LD    $@"
+	$Q$(CC) -o $@ $^ $(LINK)
+
+$B/%.o: %.c Makefile
+	@echo "  CC    $@"
+	@mkdir -p $(@D)
+	$Q$(CC) $(FLAGS) $(HARD) -MMD -MP -c -o $@ $<
+
+$B/init/%.o: %.c Makefile
+	@echo "  MUSL  $@"
+	@mkdir -p $(@D)
+	$Q$(MUSL) $(INIT_FLAGS) -MMD -MP -c -o $@ $<
+
+$B/skiff-init: $(INIT_OBJ)
+	@echo "  LD    $@"
+	$Q$(MUSL) -static -s -Wl,--gc-sections -Wl,-z,noseparate-code -o $@ $^
+
+# the program's own copy of the second stage
+$B/init.o: $B/skiff-init
+	$Qcd $(@D) && ld -r -b binary -z noexecstack -o init.o skiff-init
+
+$(TESTS): %: %.o $(filter-out $B/cli/main.o,$(HOT_OBJ)) $B/init.o
+	@echo "  LD    $@"
+	$Q$(CC) -o $@ $^ $(LINK)
+
+unit: $(TESTS)
+	@for t in $(TESTS); do echo "  TEST  $$t"; $$t || exit 1; done
+
+lint: floors format tidy cppcheck shellcheck
+floors:
+	$Qtests/lint/floors $(FLOORS)
+sizes:
+	$Qtests/lint/sizes 700 80 15 $(FOLDERS)
+format:
+	$Qclang-format --dry-run -Werror $(ALL_SRC) $(UNIT) $(HEADERS)
+tidy: compile_commands.json
+	$Qprintf '%s\n' $(ALL_SRC) | xargs -P2 -n8 clang-tidy --quiet -p . 2>/dev/null
+cppcheck: compile_commands.json
+	$Qcppcheck --quiet -j2 --project=$< --enable=warning,performance,portability --inline-suppr \
+	  --suppress='*:/usr/*' --error-exitcode=1
+shellcheck:
+	$Qgit ls-files | xargs grep -lE '^#!/(usr/)?bin/(env )?(ba)?sh' | xargs shellcheck
+
+compile_commands.json: Makefile $(ALL_SRC)
+	$Q{ echo '['; sep=; for s in $(ALL_SRC); do printf '%s{"directory":"%s","file":"%s","arguments":[%s"-c","%s"]}\n' \
+	  "$$sep" '$(CURDIR)' $$s '$(foreach w,$(CC) $(FLAGS),"$(subst ",\",$w)",)' $$s; sep=,; done; echo ']'; } >$@
+
+clean:
+	rm -rf build compile_commands.json
+
+-include $(HOT_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(TESTS:=.d)
+.PHONY: all unit bats lint floors sizes format tidy cppcheck shellcheck clean
+.SECONDARY:

@@ -85,6 +85,10 @@ must_use error *cgroup_remove(const struct cgroup *c);
  * the files that /sys/kernel/cgroup/delegate names. */
 must_use error *cgroup_delegate(const struct cgroup *c, uid_t owner, gid_t group);
 
+/* The cgroup that a process is in, as cgroup_path() would say it; *out is malloc()ed. For exec into
+ * a container whose init has moved its processes below (cgroups with children that use controllers
+ * take no process themselves: EBUSY): open that of init instead. */
+must_use error *cgroup_of(pid_t pid, char **out);
 /* The folder where the hierarchy is mounted; *out is malloc()ed. ENODEV for none. */
 must_use error *cgroup_mount_path(char **out);
 /* The names of the controllers that version 2 has here ("cpu", "memory", ...): for `features` and
@@ -113,15 +117,15 @@ must_use error *cgroup_set_devices(const struct cgroup *c, const struct spec_dev
 
 /* --- stats.c: what `events` reports --- */
 
-/* Writes the members "cpu", "memory", "pids", "blkio", "hugetlb" and "rdma" of `data`, as far as
+/* Writes the members "cpu", "memory", "pids", "blkio", "cpuset" and "hugetlb" of `data`, as far as
  * the kernel has the figures, in the schema of runc's `events`, into the object that is open in
  * `to`. Times are nanoseconds, sizes bytes. */
 must_use error *cgroup_stats(const struct cgroup *c, struct json *to);
 /* How many processes the OOM killer has killed here so far; 0 without the memory controller. */
 must_use error *cgroup_oom_kills(const struct cgroup *c, uint64_t *out);
-/* Opens "memory.events" or "cgroup.events" to be told of changes: poll() for POLLPRI; it is ready
- * once at first, then after each change once it has been read again from its start (pread). ENOENT
- * when there is no such file. */
+/* Opens "memory.events" or "cgroup.events" to be told of changes from now on: poll() reports
+ * POLLPRI (and POLLERR) after each change, until the file is read again from its start (pread).
+ * ENOENT when there is no such file, as memory.events without the controller. */
 must_use error *cgroup_watch(const struct cgroup *c, const char *file, int *out);
 
 DEFINE_AUTO(struct cgroup *, cgroup_free)

@@ -184,12 +184,13 @@ static error *make(struct cgroup *c, const struct cgroup_request *r, const struc
 	return r->delegate ? cgroup_delegate(c, r->owner, r->owner_group) : NULL;
 }
 
-static bool asks_for_something(const struct limits *limits)
+/* The JSON path of the first limit that cannot be kept without a cgroup, or NULL. */
+static const char *first_need(const struct limits *limits)
 {
 	for (size_t i = 0; i < limits->n; i++)
 		if (!limit_is_unlimited(&limits->v[i]))
-			return true;
-	return false;
+			return limits->v[i].json;
+	return NULL;
 }
 
 /* Errors that say: this user may not, or this place cannot. */
@@ -198,11 +199,26 @@ static bool is_refusal(int code)
 	return code == EACCES || code == EPERM || code == EROFS || code == ENODEV;
 }
 
+/* Takes path. Nothing is left behind of what fails. */
+static error *make_at(char *path, const struct cgroup_request *r, const struct limits *limits,
+		      struct cgroup **out)
+{
+	auto_cgroup struct cgroup *c = NULL;
+
+	try(cgroup_new(path, &c));
+	error *e = make(c, r, limits);
+	if (e) {
+		unmake(c);
+		return e;
+	}
+	*out = take_ptr(&c);
+	return NULL;
+}
+
 error *cgroup_create(const struct cgroup_request *r, struct cgroup **out)
 {
 	auto_(limits_free) struct limits limits = { 0 };
-	auto_cgroup struct cgroup *c = NULL;
-	char *path = NULL;
+	auto_free char *path = NULL;
 
 	if (r->manager == CGROUP_SYSTEMD)
 		return error_said(ENOTSUP,
@@ -213,29 +229,15 @@ error *cgroup_create(const struct cgroup_request *r, struct cgroup **out)
 		*out = NULL;
 		return NULL;
 	}
-	error *e = r->resources ? limits_from(r->resources, NULL, &limits) : NULL;
-	if (!e && !path && asks_for_something(&limits))
-		e = error_said(EACCES,
-			       "%s: no cgroup is delegated to this user: log in through systemd, "
-			       "or run as root",
-			       limits.v[0].json);
-	if (e || !path) {
-		free(path);
-		if (!e)
-			*out = NULL;
+	if (r->resources)
+		try(limits_from(r->resources, NULL, &limits));
+	error *e = path ? make_at(take_ptr(&path), r, &limits, out)
+			: error_said(EACCES, "no cgroup is delegated to this user");
+	if (!e || !r->rootless || !is_refusal(error_code(e)))
 		return e;
-	}
-	e = cgroup_new(path, &c);
-	if (!e)
-		e = make(c, r, &limits);
-	if (!e) {
-		*out = take_ptr(&c);
-		return NULL;
-	}
-	if (c)
-		unmake(c);
-	if (!r->rootless || !is_refusal(error_code(e)) || asks_for_something(&limits))
-		return e;
+	/* a user without a cgroup can still have a container, but not its limits */
+	if (first_need(&limits))
+		return error_wrap(e, "%s: needs a cgroup", first_need(&limits));
 	log_debug("running without a cgroup: %s", error_message(e));
 	error_free(e);
 	*out = NULL;

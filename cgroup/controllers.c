@@ -79,7 +79,7 @@ static error *hand_on(int mount, const char *above, const char *enabled, const s
 	return NULL;
 }
 
-/* above is left with what it hands on; *done when nothing is missing there. */
+/* What a cgroup hands on; *done when nothing that is wanted is missing. */
 static error *look(int mount, const char *above, const struct wanted *w, char **enabled, bool *done)
 {
 	auto_free char *file = NULL;
@@ -104,10 +104,45 @@ static error *controllers_exist(int mount, const struct wanted *w)
 	return NULL;
 }
 
+/* From the top down to above, since a cgroup can hand on only what it was given. */
+static error *hand_down(int mount, char *above, const struct wanted *w)
+{
+	char *cut = above;
+
+	for (const char *level = ".";; level = above) {
+		auto_free char *enabled = NULL;
+		bool done;
+		try(look(mount, level, w, &enabled, &done));
+		if (!done)
+			try(hand_on(mount, level, enabled, w));
+		if (level == above)
+			*cut++ = '/';
+		cut = strchr(cut, '/');
+		if (!cut)
+			return NULL;
+		*cut = '\0';
+	}
+}
+
+/* What the parent hands on, all above it hand on: mostly this one look is enough. */
+static error *look_at_parent(int mount, char *above, const struct wanted *w, bool *done)
+{
+	auto_free char *enabled = NULL;
+	char *end = strrchr(above, '/');
+	error *e;
+
+	if (end)
+		*end = '\0';
+	e = look(mount, end ? above : ".", w, &enabled, done);
+	if (end)
+		*end = '/';
+	return e;
+}
+
 error *controllers_enable(const struct cgroup *c, const struct limits *limits, bool figures)
 {
 	struct wanted w = { 0 };
-	auto_free char *above = strdup(hierarchy_below(c->path));
+	auto_free char *path = NULL;
 	bool done = false;
 
 	for (size_t i = 0; i < limits->n; i++)
@@ -117,33 +152,12 @@ error *controllers_enable(const struct cgroup *c, const struct limits *limits, b
 		want(&w, with_figures[i], NULL);
 	if (!w.n)
 		return NULL;
-	if (!above)
+	path = strdup(hierarchy_below(c->path));
+	if (!path)
 		return error_new(ENOMEM, "cgroup");
-
-	/* what the parent hands on, all above it hand on: mostly one look is enough */
-	char *end = strrchr(above, '/');
-	if (end) {
-		auto_free char *enabled = NULL;
-		*end = '\0';
-		try(look(c->mount, above, &w, &enabled, &done));
-		*end = '/';
-	}
+	try(look_at_parent(c->mount, path, &w, &done));
 	if (done)
 		return NULL;
 	try(controllers_exist(c->mount, &w));
-	for (char *cut = NULL;; *cut = '/') {
-		auto_free char *enabled = NULL;
-		const char *level = cut ? above : ".";
-		if (cut)
-			*cut = '\0';
-		try(look(c->mount, level, &w, &enabled, &done));
-		if (!done)
-			try(hand_on(c->mount, level, enabled, &w));
-		char *next = cut ? cut + 1 : above;
-		if (cut)
-			*cut = '/';
-		cut = strchr(next, '/');
-		if (!cut)
-			return NULL;
-	}
+	return hand_down(c->mount, path, &w);
 }

@@ -251,35 +251,50 @@ static error *rootless_path(const char *own, const char *parent, const char *id,
 	return NULL;
 }
 
-error *cgroup_path_for(const struct cgroup_request *r, char **out)
+static error *path_is_one(const struct cgroup_request *r, const char *wanted)
+{
+	const char *name = wanted ? wanted : r->id;
+
+	if (has_dots(name))
+		return error_said(EINVAL, ".linux.cgroupsPath: '%s' must not hold '..'", name);
+	if (!name[strspn(name, "/.")])
+		return error_said(EINVAL, ".linux.cgroupsPath: '%s' names no cgroup of its own",
+				  name);
+	return NULL;
+}
+
+/* From our own cgroup: below its parent, or, for a user who gave no path, wherever he may. */
+static error *path_from_own(const struct cgroup_request *r, const char *wanted, char **out)
 {
 	auto_free char *own = NULL;
 	auto_free char *parent = NULL;
-	const char *wanted = r->path && r->path[0] ? r->path : NULL;
-
-	if (r->manager == CGROUP_DISABLED) {
-		*out = NULL;
-		return NULL;
-	}
-	if (has_dots(wanted ? wanted : r->id))
-		return error_said(EINVAL, ".linux.cgroupsPath: '%s' must not hold '..'",
-				  wanted ? wanted : r->id);
-	if (wanted && !wanted[strspn(wanted, "/.")])
-		return error_said(EINVAL, ".linux.cgroupsPath: '%s' names no cgroup of its own",
-				  wanted);
-	if (wanted && wanted[0] == '/')
-		return join("", wanted, out);
-	if (!wanted && !r->rootless)
-		return join("/skiff", r->id, out);
-
 	auto_error error *e = cgroup_of(0, &own);
+
+	if (e && !r->rootless)
+		return take_ptr(&e);
 	if (e) {
 		*out = NULL;
-		return r->rootless ? NULL : take_ptr(&e);
+		return NULL;
 	}
 	parent = strndup(own, (size_t)(strrchr(own, '/') - own));
 	if (!parent)
 		return error_new(ENOMEM, "cgroup");
 	return wanted ? join(parent, wanted, out)
 		      : rootless_path(own, parent[0] ? parent : "/", r->id, out);
+}
+
+error *cgroup_path_for(const struct cgroup_request *r, char **out)
+{
+	const char *wanted = r->path && r->path[0] ? r->path : NULL;
+
+	if (r->manager == CGROUP_DISABLED) {
+		*out = NULL;
+		return NULL;
+	}
+	try(path_is_one(r, wanted));
+	if (wanted && wanted[0] == '/')
+		return join("", wanted, out);
+	if (!wanted && !r->rootless)
+		return join("/skiff", r->id, out);
+	return path_from_own(r, wanted, out);
 }

@@ -7,36 +7,40 @@
 #include <stdio.h>
 #include <string.h>
 
+struct limit_row;
+
+/* What one row is asked: its part of the resources, as limits behind those of the rows before. */
+struct ask {
+	const struct limit_row *row;
+	const struct spec_resources *r;
+	const struct limit_facts *facts; /* never NULL */
+	struct limits *out;
+};
+
 struct limit_row {
 	const char *json; /* below .linux.resources */
 	const char *controller;
 	const char *file;
-	/* Adds what is set to out: nothing, one limit or several. */
-	error *(*make)(const struct limit_row *row, const struct spec_resources *r,
-		       const struct limit_facts *facts, struct limits *out);
+	/* Adds what is set: nothing, one limit or several. */
+	error *(*make)(const struct ask *a);
 };
 
 #define wrong(...) error_said(EINVAL, __VA_ARGS__)
-#define MAKE(name)                                                                                 \
-	static error *name(const struct limit_row *row __attribute__((unused)),                    \
-			   const struct spec_resources *r,                                         \
-			   const struct limit_facts *facts __attribute__((unused)),                \
-			   struct limits *out __attribute__((unused)))
 
 /* --- building the list --- */
 
 /* The new last element, with the row's file. Its text follows with put(). */
-static error *add(struct limits *out, const struct limit_row *row, struct limit **new)
+static error *add(const struct ask *a, struct limit **new)
 {
-	struct limit *more = realloc(out->v, (out->n + 1) * sizeof(*more));
+	struct limit *more = realloc(a->out->v, (a->out->n + 1) * sizeof(*more));
 
 	if (!more)
 		return error_new(ENOMEM, "limits");
-	out->v = more;
-	*new = &more[out->n++];
-	**new = (struct limit){ .json = row->json, .controller = row->controller };
-	(*new)->file = row->file ? strdup(row->file) : NULL;
-	return row->file && !(*new)->file ? error_new(ENOMEM, "limits") : NULL;
+	a->out->v = more;
+	*new = &more[a->out->n++];
+	**new = (struct limit){ .json = a->row->json, .controller = a->row->controller };
+	(*new)->file = a->row->file ? strdup(a->row->file) : NULL;
+	return a->row->file && !(*new)->file ? error_new(ENOMEM, "limits") : NULL;
 }
 
 printf_like(2, 3) static error *put(char **text, const char *fmt, ...)
@@ -52,225 +56,168 @@ printf_like(2, 3) static error *put(char **text, const char *fmt, ...)
 	return error_new(ENOMEM, "limits");
 }
 
-/* Replaces the row's file and JSON path: for lists, whose elements have their own. */
-#define put_again(text, ...)                                                                       \
-	({                                                                                         \
-		char *old_ = *(text);                                                              \
-		error *e_ = put((text), __VA_ARGS__);                                              \
-		free(old_);                                                                        \
-		e_;                                                                                \
-	})
-
-static error *add_own_json(struct limits *out, const struct limit_row *row, struct limit **new,
-			   const char *key, size_t i)
+/* For lists: each element has a JSON path of its own. */
+static error *add_own_json(const struct ask *a, struct limit **new, const char *key, size_t i)
 {
-	try(add(out, row, new));
-	try(key ? put(&(*new)->own_json, "%s.%s", row->json, key)
-		: put(&(*new)->own_json, "%s[%zu]", row->json, i));
+	try(add(a, new));
+	try(key ? put(&(*new)->own_json, "%s.%s", a->row->json, key)
+		: put(&(*new)->own_json, "%s[%zu]", a->row->json, i));
 	(*new)->json = (*new)->own_json;
 	return NULL;
 }
 
-static error *add_text(struct limits *out, const struct limit_row *row, const char *text)
+static error *add_text(const struct ask *a, const char *text)
 {
 	struct limit *l;
 
-	try(add(out, row, &l));
+	try(add(a, &l));
 	return put(&l->value, "%s", text);
 }
 
-static error *add_number(struct limits *out, const struct limit_row *row, uint64_t number)
+static error *add_number(const struct ask *a, uint64_t number)
 {
 	struct limit *l;
 
-	try(add(out, row, &l));
+	try(add(a, &l));
 	return put(&l->value, "%" PRIu64, number);
 }
 
 /* Sizes and counts of which -1 means "no limit". */
-static error *add_or_max(struct limits *out, const struct limit_row *row, int64_t number)
+static error *add_or_max(const struct ask *a, int64_t number)
 {
 	if (number < -1)
-		return wrong("%s: want -1 (no limit) or more, not %" PRId64, row->json, number);
-	return number < 0 ? add_text(out, row, "max") : add_number(out, row, (uint64_t)number);
+		return wrong("%s: want -1 (no limit) or more, not %" PRId64, a->row->json, number);
+	return number < 0 ? add_text(a, "max") : add_number(a, (uint64_t)number);
 }
 
 /* Version 2 has no such limit, but a container lives as well without: no file, a warning. */
-static error *add_warning(struct limits *out, const struct limit_row *row)
+static error *add_warning(const struct ask *a)
 {
 	struct limit *l;
 
-	return add(out, row, &l);
+	return add(a, &l);
 }
 
 /* --- memory: 0 is "not set", as in the other runtimes --- */
 
-/* The specification's swap is memory and swap together, version 2's is swap alone. */
-MAKE(memory_swap)
+/* A limit whose update names only the other half stays as it is: "max" or a number. */
+static int64_t memory_in_force(const struct ask *a)
 {
-	const struct spec_memory *m = r->memory;
-	int64_t limit = m && m->limit.set ? m->limit.value : 0;
-	int64_t swap = m && m->swap.set ? m->swap.value : 0;
+	int64_t limit = 0;
 
-	/* in version 1 no limit on memory is none on swap either */
-	if (limit == -1 && swap == 0)
-		swap = -1;
-	if (swap == 0)
-		return NULL;
-	if (swap > 0 && limit == 0 && facts && facts->memory_max &&
-	    !text_to_i64(facts->memory_max, &limit))
+	if (a->facts->memory_max && !text_to_i64(a->facts->memory_max, &limit))
 		limit = -1;
-	if (swap > 0 && limit == 0)
+	return limit;
+}
+
+/* The specification's swap is memory and swap together, version 2's is swap alone. */
+static error *memory_swap(const struct ask *a)
+{
+	const struct spec_memory *m = a->r->memory;
+	int64_t limit = m ? m->limit.value : 0;
+	int64_t swap = m ? m->swap.value : 0;
+
+	if (swap == 0)
+		/* in version 1 no limit on memory is none on swap either */
+		return limit == -1 ? add_text(a, "max") : NULL;
+	if (swap < 0)
+		return add_or_max(a, swap);
+	if (limit == 0)
+		limit = memory_in_force(a);
+	if (limit == 0)
 		return wrong("%s: needs .linux.resources.memory.limit: swap counts memory and swap "
 			     "together",
-			     row->json);
-	if (swap > 0 && limit > swap)
+			     a->row->json);
+	if (limit > swap)
 		return wrong("%s: %" PRId64 " is less than the memory limit, %" PRId64
 			     ", which it includes",
-			     row->json, swap, limit);
-	return add_or_max(out, row, swap > 0 && limit > 0 ? swap - limit : swap);
+			     a->row->json, swap, limit);
+	return add_or_max(a, limit > 0 ? swap - limit : swap);
 }
 
-MAKE(memory_limit)
+static error *memory_limit(const struct ask *a)
 {
-	if (!r->memory || !r->memory->limit.set || !r->memory->limit.value)
+	if (!a->r->memory || !a->r->memory->limit.set || !a->r->memory->limit.value)
 		return NULL;
-	return add_or_max(out, row, r->memory->limit.value);
+	return add_or_max(a, a->r->memory->limit.value);
 }
 
-MAKE(memory_reservation)
+static error *memory_reservation(const struct ask *a)
 {
-	if (!r->memory || !r->memory->reservation.set || !r->memory->reservation.value)
+	if (!a->r->memory || !a->r->memory->reservation.set || !a->r->memory->reservation.value)
 		return NULL;
-	return add_or_max(out, row, r->memory->reservation.value);
+	return add_or_max(a, a->r->memory->reservation.value);
 }
 
-MAKE(memory_kernel)
+static error *memory_kernel(const struct ask *a)
 {
-	const struct spec_memory *m = r->memory;
+	const struct spec_memory *m = a->r->memory;
 
-	return m && m->kernel.set && m->kernel.value > 0 ? add_warning(out, row) : NULL;
+	return m && m->kernel.set && m->kernel.value > 0 ? add_warning(a) : NULL;
 }
 
-MAKE(memory_kernel_tcp)
+static error *memory_kernel_tcp(const struct ask *a)
 {
-	const struct spec_memory *m = r->memory;
+	const struct spec_memory *m = a->r->memory;
 
-	return m && m->kernel_tcp.set && m->kernel_tcp.value > 0 ? add_warning(out, row) : NULL;
+	return m && m->kernel_tcp.set && m->kernel_tcp.value > 0 ? add_warning(a) : NULL;
 }
 
-MAKE(memory_swappiness)
+static error *memory_swappiness(const struct ask *a)
 {
-	return r->memory && r->memory->swappiness.set ? add_warning(out, row) : NULL;
+	return a->r->memory && a->r->memory->swappiness.set ? add_warning(a) : NULL;
 }
 
-MAKE(memory_oom_killer)
+static error *memory_oom_killer(const struct ask *a)
 {
-	const struct spec_memory *m = r->memory;
+	const struct spec_memory *m = a->r->memory;
 
-	return m && m->disable_oom_killer.value ? add_warning(out, row) : NULL;
+	return m && m->disable_oom_killer.value ? add_warning(a) : NULL;
 }
 
 /* Version 2 is always hierarchical. */
-MAKE(memory_hierarchy)
+static error *memory_hierarchy(const struct ask *a)
 {
-	const struct spec_memory *m = r->memory;
+	const struct spec_memory *m = a->r->memory;
 
-	return m && m->use_hierarchy.set && !m->use_hierarchy.value ? add_warning(out, row) : NULL;
+	return m && m->use_hierarchy.set && !m->use_hierarchy.value ? add_warning(a) : NULL;
 }
 
 /* --- cpu --- */
 
-/* ln((1 + z) / (1 - z)) / 2, for |z| < 1/3. */
-static double atanh_near_0(double z)
-{
-	double sum = 0;
-	double power = z;
-
-	for (int n = 1; n < 60; n += 2, power *= z * z)
-		sum += power / n;
-	return sum;
-}
-
-static const double ln2 = 0.693147180559945309417;
-static const double ln10 = 2.302585092994045684018;
-
-/* The static program does without libm. */
-static double log2_of(uint64_t n)
-{
-	int whole = 63 - __builtin_clzll(n);
-	double m = (double)n / (double)(1ULL << whole);
-
-	return whole + 2 * atanh_near_0((m - 1) / (m + 1)) / ln2;
-}
-
-static double power_of_10(double x)
-{
-	int whole = (int)x;
-	double y = (x - whole) * ln10;
-	double sum = 0;
-	double term = 1;
-
-	for (int n = 1; n < 40; n++) {
-		sum += term;
-		term *= y / n;
-	}
-	for (; whole > 0; whole--)
-		sum *= 10;
-	return sum;
-}
-
-/* The quadratic curve that Kubernetes, runc and crun agreed on in 2025, through (2, 1),
- * (1024, 100), (262144, 10000): 10^((l^2 + 125 l) / 612 - 7 / 34) with l = log2(shares), rounded
- * up. */
-uint64_t cpu_weight_of_shares(uint64_t shares)
-{
-	if (shares == 0)
-		return 0;
-	if (shares <= 2)
-		return 1;
-	if (shares >= 262144)
-		return 10000;
-	double l = log2_of(shares);
-	double weight = power_of_10((l * l + 125 * l) / 612 - 7.0 / 34);
-	/* 1024 must become 100, and not 101 for the last bits of a double */
-	uint64_t down = (uint64_t)weight;
-	return weight - (double)down > 1e-9 ? down + 1 : down;
-}
-
 /* Before the weight, which an idle cgroup does not take (EINVAL). */
-MAKE(cpu_idle)
+static error *cpu_idle(const struct ask *a)
 {
-	const struct spec_cpu *c = r->cpu;
+	const struct spec_cpu *c = a->r->cpu;
 
 	if (!c || !c->idle.set)
 		return NULL;
 	if (c->idle.value != 0 && c->idle.value != 1)
-		return wrong("%s: want 0 or 1, not %" PRId64, row->json, c->idle.value);
-	return add_number(out, row, (uint64_t)c->idle.value);
+		return wrong("%s: want 0 or 1, not %" PRId64, a->row->json, c->idle.value);
+	return add_number(a, (uint64_t)c->idle.value);
 }
 
-MAKE(cpu_shares)
+static error *cpu_shares(const struct ask *a)
 {
-	const struct spec_cpu *c = r->cpu;
+	const struct spec_cpu *c = a->r->cpu;
 
 	if (!c || !c->shares.set || !c->shares.value || (c->idle.set && c->idle.value == 1))
 		return NULL;
-	return add_number(out, row, cpu_weight_of_shares(c->shares.value));
+	return add_number(a, cpu_weight_of_shares(c->shares.value));
 }
 
 /* Before cpu.max, for when both shrink; limits_write tries again behind it, for when both grow. */
-MAKE(cpu_burst)
+static error *cpu_burst(const struct ask *a)
 {
-	if (!r->cpu || !r->cpu->burst.set)
+	if (!a->r->cpu || !a->r->cpu->burst.set)
 		return NULL;
-	return add_number(out, row, r->cpu->burst.value);
+	return add_number(a, a->r->cpu->burst.value);
 }
 
 /* "QUOTA PERIOD". The kernel keeps a period that is not given, but a quota must be. */
-MAKE(cpu_quota)
+static error *cpu_quota(const struct ask *a)
 {
-	const struct spec_cpu *c = r->cpu;
+	const struct spec_cpu *c = a->r->cpu;
 	int64_t quota = c && c->quota.set ? c->quota.value : 0;
 	uint64_t period = c && c->period.set ? c->period.value : 0;
 	char now[24] = "max";
@@ -279,49 +226,50 @@ MAKE(cpu_quota)
 	if (!quota && !period)
 		return NULL;
 	if (quota < -1)
-		return wrong("%s: want -1 (no limit) or more, not %" PRId64, row->json, quota);
+		return wrong("%s: want -1 (no limit) or more, not %" PRId64, a->row->json, quota);
 	if (quota > 0)
 		snprintf(now, sizeof(now), "%" PRId64, quota);
-	else if (!quota && facts && facts->cpu_max)
-		snprintf(now, sizeof(now), "%.*s", (int)strcspn(facts->cpu_max, " \n"),
-			 facts->cpu_max);
-	try(add(out, row, &l));
+	else if (!quota && a->facts->cpu_max)
+		snprintf(now, sizeof(now), "%.*s", (int)strcspn(a->facts->cpu_max, " \n"),
+			 a->facts->cpu_max);
+	try(add(a, &l));
 	return period ? put(&l->value, "%s %" PRIu64, now, period) : put(&l->value, "%s", now);
 }
 
-MAKE(cpu_realtime)
+static error *cpu_realtime(const struct ask *a)
 {
-	if (!r->cpu || (!r->cpu->realtime_runtime.value && !r->cpu->realtime_period.value))
+	if (!a->r->cpu || (!a->r->cpu->realtime_runtime.value && !a->r->cpu->realtime_period.value))
 		return NULL;
 	return error_said(ENOTSUP,
 			  "%s: cgroup v2 has no real-time groups: give the process a scheduler "
 			  "(.process.scheduler) instead",
-			  row->json);
+			  a->row->json);
 }
 
 /* Version 2 takes any list and uses what the cgroups above leave of it, so that, unlike in version
  * 1, no parent need be widened. */
-MAKE(cpuset_cpus)
+static error *cpuset_cpus(const struct ask *a)
 {
-	return r->cpu && r->cpu->cpus && r->cpu->cpus[0] ? add_text(out, row, r->cpu->cpus) : NULL;
+	return a->r->cpu && a->r->cpu->cpus && a->r->cpu->cpus[0] ? add_text(a, a->r->cpu->cpus)
+								  : NULL;
 }
 
-MAKE(cpuset_mems)
+static error *cpuset_mems(const struct ask *a)
 {
-	return r->cpu && r->cpu->mems && r->cpu->mems[0] ? add_text(out, row, r->cpu->mems) : NULL;
+	return a->r->cpu && a->r->cpu->mems && a->r->cpu->mems[0] ? add_text(a, a->r->cpu->mems)
+								  : NULL;
 }
 
 /* --- pids --- */
 
 /* 0 is a limit since version 1.3 of the specification, and cannot mean that not even the
  * container's own process may be: that none may follow it is what 1 says. */
-MAKE(pids_limit)
+static error *pids_limit(const struct ask *a)
 {
-	if (!r->pids || !r->pids->limit.set)
+	if (!a->r->pids || !a->r->pids->limit.set)
 		return NULL;
-	int64_t limit = r->pids->limit.value;
-	return limit < 0 ? add_text(out, row, "max")
-			 : add_number(out, row, limit ? (uint64_t)limit : 1);
+	int64_t limit = a->r->pids->limit.value;
+	return limit < 0 ? add_text(a, "max") : add_number(a, limit ? (uint64_t)limit : 1);
 }
 
 /* --- io --- */
@@ -337,19 +285,19 @@ static error *set_weight(struct limit *l, const char *prefix, uint32_t weight)
 	return put(&l->other_value, "%s%u", prefix, 1 + (weight - 10) * 9999 / 990);
 }
 
-MAKE(io_weight)
+static error *io_weight(const struct ask *a)
 {
 	struct limit *l;
 
-	if (!r->block_io || !r->block_io->weight.set || !r->block_io->weight.value)
+	if (!a->r->block_io || !a->r->block_io->weight.set || !a->r->block_io->weight.value)
 		return NULL;
-	try(add(out, row, &l));
-	return set_weight(l, "", r->block_io->weight.value);
+	try(add(a, &l));
+	return set_weight(l, "", a->r->block_io->weight.value);
 }
 
-MAKE(io_weight_device)
+static error *io_weight_device(const struct ask *a)
 {
-	const struct spec_block_io *b = r->block_io;
+	const struct spec_block_io *b = a->r->block_io;
 
 	for (size_t i = 0; b && i < b->weight_device.n; i++) {
 		const struct spec_weight_device *d = &b->weight_device.v[i];
@@ -358,29 +306,29 @@ MAKE(io_weight_device)
 		if (!d->weight.set || !d->weight.value)
 			continue;
 		snprintf(prefix, sizeof(prefix), "%" PRId64 ":%" PRId64 " ", d->major, d->minor);
-		try(add_own_json(out, row, &l, NULL, i));
+		try(add_own_json(a, &l, NULL, i));
 		try(set_weight(l, prefix, d->weight.value));
 	}
 	return NULL;
 }
 
-MAKE(io_leaf_weight)
+static error *io_leaf_weight(const struct ask *a)
 {
-	const struct spec_block_io *b = r->block_io;
+	const struct spec_block_io *b = a->r->block_io;
 	bool set = b && b->leaf_weight.set && b->leaf_weight.value;
 
 	for (size_t i = 0; b && i < b->weight_device.n; i++)
 		set |= b->weight_device.v[i].leaf_weight.set &&
 		       b->weight_device.v[i].leaf_weight.value;
-	return set ? add_warning(out, row) : NULL;
+	return set ? add_warning(a) : NULL;
 }
 
-static error *throttle(const struct limit_row *row, const struct spec_throttle_device *v, size_t n,
-		       const char *what, struct limits *out)
+static error *throttle(const struct ask *a, const struct spec_throttle_device *v, size_t n,
+		       const char *what)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct limit *l;
-		try(add_own_json(out, row, &l, NULL, i));
+		try(add_own_json(a, &l, NULL, i));
 		/* 0 takes a limit away in version 1, and is none in version 2 */
 		try(v[i].rate ? put(&l->value, "%" PRId64 ":%" PRId64 " %s=%" PRIu64, v[i].major,
 				    v[i].minor, what, v[i].rate)
@@ -391,10 +339,10 @@ static error *throttle(const struct limit_row *row, const struct spec_throttle_d
 }
 
 #define MAKE_THROTTLE(list, what)                                                                  \
-	MAKE(io_##list)                                                                            \
+	static error *io_##list(const struct ask *a)                                               \
 	{                                                                                          \
-		const struct spec_block_io *b = r->block_io;                                       \
-		return b ? throttle(row, b->list.v, b->list.n, what, out) : NULL;                  \
+		const struct spec_block_io *b = a->r->block_io;                                    \
+		return b ? throttle(a, b->list.v, b->list.n, what) : NULL;                         \
 	}
 MAKE_THROTTLE(read_bps, "rbps")
 MAKE_THROTTLE(write_bps, "wbps")
@@ -414,88 +362,87 @@ static bool is_page_size(const char *text)
 }
 
 /* Pages in use and pages that are only reserved by mmap() count apart since Linux 5.7. */
-static error *add_huge(const struct limit_row *row, const struct spec_resources *r, bool reserved,
-		       struct limits *out)
+static error *add_huge(const struct ask *a, bool reserved)
 {
-	for (size_t i = 0; i < r->hugepage_limits.n; i++) {
-		const struct spec_hugepage_limit *h = &r->hugepage_limits.v[i];
+	for (size_t i = 0; i < a->r->hugepage_limits.n; i++) {
+		const struct spec_hugepage_limit *h = &a->r->hugepage_limits.v[i];
 		struct limit *l;
 		if (!is_page_size(h->page_size))
 			return wrong("%s[%zu].pageSize: '%s' is not a size such as 2MB or 1GB",
-				     row->json, i, h->page_size);
-		try(add_own_json(out, row, &l, NULL, i));
-		try(put_again(&l->file, "hugetlb.%s%s.max", h->page_size, reserved ? ".rsvd" : ""));
+				     a->row->json, i, h->page_size);
+		try(add_own_json(a, &l, NULL, i));
+		try(put(&l->file, "hugetlb.%s%s.max", h->page_size, reserved ? ".rsvd" : ""));
 		try(put(&l->value, "%" PRIu64, h->limit));
 		l->optional = reserved;
 	}
 	return NULL;
 }
 
-MAKE(huge_used)
+static error *huge_used(const struct ask *a)
 {
-	return add_huge(row, r, false, out);
+	return add_huge(a, false);
 }
 
-MAKE(huge_reserved)
+static error *huge_reserved(const struct ask *a)
 {
-	return add_huge(row, r, true, out);
+	return add_huge(a, true);
 }
 
-MAKE(rdma_max)
+static error *rdma_max(const struct ask *a)
 {
-	for (size_t i = 0; i < r->rdma.n; i++) {
-		const struct spec_rdma *d = &r->rdma.v[i];
+	for (size_t i = 0; i < a->r->rdma.n; i++) {
+		const struct spec_rdma *d = &a->r->rdma.v[i];
 		char handles[32] = "";
 		char objects[32] = "";
 		struct limit *l;
 		if (!d->key[0] || d->key[strcspn(d->key, " \t\n")])
-			return wrong("%s.%s: is not the name of a device", row->json, d->key);
+			return wrong("%s.%s: is not the name of a device", a->row->json, d->key);
 		if (!d->handles.set && !d->objects.set)
 			continue;
 		if (d->handles.set)
 			snprintf(handles, sizeof(handles), " hca_handle=%u", d->handles.value);
 		if (d->objects.set)
 			snprintf(objects, sizeof(objects), " hca_object=%u", d->objects.value);
-		try(add_own_json(out, row, &l, d->key, 0));
+		try(add_own_json(a, &l, d->key, 0));
 		try(put(&l->value, "%s%s%s", d->key, handles, objects));
 	}
 	return NULL;
 }
 
-MAKE(network_class)
+static error *network_class(const struct ask *a)
 {
-	if (!r->network || !r->network->class_id.value)
+	if (!a->r->network || !a->r->network->class_id.value)
 		return NULL;
 	return error_said(ENOTSUP,
 			  "%s: cgroup v2 has no net_cls: match the cgroup itself in nftables "
 			  "(socket cgroupv2) and mark its packets there",
-			  row->json);
+			  a->row->json);
 }
 
-MAKE(network_priorities)
+static error *network_priorities(const struct ask *a)
 {
-	if (!r->network || !r->network->priorities.n)
+	if (!a->r->network || !a->r->network->priorities.n)
 		return NULL;
 	return error_said(ENOTSUP,
 			  "%s: cgroup v2 has no net_prio: match the cgroup itself in nftables "
 			  "(socket cgroupv2) and set meta priority there",
-			  row->json);
+			  a->row->json);
 }
 
 /* --- unified --- */
 
 /* As it is. "memory.max" belongs to the controller "memory"; the files of the core to none. */
-MAKE(unified)
+static error *unified(const struct ask *a)
 {
-	for (size_t i = 0; i < r->unified.n; i++) {
-		const char *file = r->unified.v[i].key;
+	for (size_t i = 0; i < a->r->unified.n; i++) {
+		const char *file = a->r->unified.v[i].key;
 		size_t prefix = strcspn(file, ".");
 		struct limit *l;
 		if (!prefix || file[prefix] != '.' || strchr(file, '/'))
-			return wrong("%s.%s: is not the name of a cgroup file", row->json, file);
-		try(add_own_json(out, row, &l, file, 0));
+			return wrong("%s.%s: is not the name of a cgroup file", a->row->json, file);
+		try(add_own_json(a, &l, file, 0));
 		try(put(&l->file, "%s", file));
-		try(put(&l->value, "%s", r->unified.v[i].value));
+		try(put(&l->value, "%s", a->r->unified.v[i].value));
 		if (strncmp(file, "cgroup.", 7) == 0)
 			continue;
 		try(put(&l->own_controller, "%.*s", (int)prefix, file));
@@ -533,8 +480,8 @@ static const struct limit_row rows[] = {
 	{ IN("blockIO.throttleWriteBpsDevice"),  "io", "io.max",       io_write_bps },
 	{ IN("blockIO.throttleReadIOPSDevice"),  "io", "io.max",       io_read_iops },
 	{ IN("blockIO.throttleWriteIOPSDevice"), "io", "io.max",       io_write_iops },
-	{ IN("hugepageLimits"),          "hugetlb", "hugetlb.*.max",   huge_used },
-	{ IN("hugepageLimits"),          "hugetlb", "hugetlb.*.max",   huge_reserved },
+	{ IN("hugepageLimits"),          "hugetlb", NULL,              huge_used },
+	{ IN("hugepageLimits"),          "hugetlb", NULL,              huge_reserved },
 	{ IN("rdma"),                    "rdma",    "rdma.max",        rdma_max },
 	{ IN("network.classID"),         NULL,      NULL,              network_class },
 	{ IN("network.priorities"),      NULL,      NULL,              network_priorities },
@@ -546,10 +493,12 @@ static const struct limit_row rows[] = {
 error *limits_from(const struct spec_resources *r, const struct limit_facts *facts,
 		   struct limits *out)
 {
+	static const struct limit_facts none = { 0 };
 	struct limits list = { 0 };
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		error *e = rows[i].make(&rows[i], r, facts, &list);
+		const struct ask a = { &rows[i], r, facts ? facts : &none, &list };
+		error *e = rows[i].make(&a);
 		if (e) {
 			limits_free(&list);
 			return e;

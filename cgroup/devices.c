@@ -25,8 +25,7 @@ struct device_rule {
  * checked again. The specification's /dev/console is a pseudoterminal (136:*): 5:1, the host's own
  * console, is nobody's default. */
 static const struct device_rule always[] = {
-	{ true, 'c', ANY, ANY, BPF_DEVCG_ACC_MKNOD },
-	{ true, 'b', ANY, ANY, BPF_DEVCG_ACC_MKNOD },
+	{ true, 'a', ANY, ANY, BPF_DEVCG_ACC_MKNOD },
 	{ true, 'c', 1, 3, ALL_ACCESS },     /* null */
 	{ true, 'c', 1, 5, ALL_ACCESS },     /* zero */
 	{ true, 'c', 1, 7, ALL_ACCESS },     /* full */
@@ -37,11 +36,23 @@ static const struct device_rule always[] = {
 	{ true, 'c', 136, ANY, ALL_ACCESS }, /* pts */
 };
 
-/* --- the compiler --- */
+/* --- the compiler ---
+ *
+ * Each access bit goes its own way: the last rule that matches the device and names the bit decides
+ * it, and all bits must be allowed. The program walks the rules backwards, so that the first match
+ * decides: WANTED holds the bits that are still open, a matching "deny" with one of them is the
+ * end, a matching "allow" clears them.
+ *
+ * What the kernel's verifier takes for the program is spent at each container's start, some 5 us
+ * for each conditional jump. Hence neighbours share their tests: one for a run of rules of the same
+ * type, one for a run with the same major number, and a set of bits for their minor numbers. For
+ * the defaults alone that makes 70 us out of 165. */
 
-enum { INSNS_PER_RULE = 8, PROLOGUE = 9, EPILOGUE = 2 };
+enum { INSNS_PER_RULE = 12, PROLOGUE = 9, EPILOGUE = 2 };
+/* a jump reaches 32,767 instructions */
+enum { RUN_MAX = 2000, SET_MAX = 32 };
 
-/* What the registers hold while the rules are walked. */
+/* What the registers hold. */
 enum {
 	CONTEXT = BPF_REG_1,
 	TYPE = BPF_REG_2,
@@ -73,45 +84,124 @@ static void decide(struct code *c, bool allow)
 	emit(c, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
-/* Each access bit goes its own way: the last rule that matches the device and names the bit decides
- * it, and all must be allowed. Backwards, that is: WANTED holds the bits that are undecided; a
- * matching "deny" with one of them is the end, a matching "allow" clears them. Returns whether
- * anything can come after the rule (which decides everything when it matches everything). */
-static bool compile_rule(struct code *c, const struct device_rule *r)
+/* A conditional jump whose end lands() gives; returns its place. */
+static size_t leave_if(struct code *c, uint8_t condition, uint8_t reg, int32_t imm)
 {
-	size_t start = c->n;
-	size_t tests = 0;
-	size_t skip[3];
+	emit(c, BPF_JMP | BPF_K | condition, reg, 0, 0, imm);
+	return c->n - 1;
+}
 
-	if (!r->access)
-		return true;
-	if (r->type != 'a') {
-		skip[tests++] = c->n;
-		emit(c, BPF_JMP | BPF_JNE | BPF_K, TYPE, 0, 0,
-		     r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
-	}
-	if (r->major != ANY) {
-		skip[tests++] = c->n;
-		emit(c, BPF_JMP | BPF_JNE | BPF_K, MAJOR, 0, 0, (int32_t)r->major);
-	}
-	if (r->minor != ANY) {
-		skip[tests++] = c->n;
-		emit(c, BPF_JMP | BPF_JNE | BPF_K, MINOR, 0, 0, (int32_t)r->minor);
-	}
+static void lands(struct code *c, size_t jump)
+{
+	c->v[jump].off = (int16_t)(c->n - jump - 1);
+}
+
+/* The device matches: what that means for the bits that are open. */
+static void apply(struct code *c, const struct device_rule *r)
+{
 	if (r->access == ALL_ACCESS) {
 		decide(c, r->allow);
 	} else if (r->allow) {
 		emit(c, BPF_ALU64 | BPF_AND | BPF_K, WANTED, 0, 0, (int32_t)~r->access);
-		emit(c, BPF_JMP | BPF_JNE | BPF_K, WANTED, 0, 2, 0);
+		size_t open = leave_if(c, BPF_JNE, WANTED, 0);
 		decide(c, true);
+		lands(c, open);
 	} else {
-		emit(c, BPF_JMP | BPF_JSET | BPF_K, WANTED, 0, 1, (int32_t)r->access);
-		emit(c, BPF_JMP | BPF_JA, 0, 0, 2, 0);
+		emit(c, BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_0, WANTED, 0, 0);
+		emit(c, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_0, 0, 0, (int32_t)r->access);
+		size_t other = leave_if(c, BPF_JEQ, BPF_REG_0, 0);
 		decide(c, false);
+		lands(c, other);
 	}
-	for (size_t i = 0; i < tests; i++)
-		c->v[skip[i]].off = (int16_t)(c->n - skip[i] - 1);
-	return c->n != start + 2;
+}
+
+/* Whether b, beside a, differs from it in the minor number only, and both fit into a set. */
+static bool fit_a_set(const struct device_rule *a, const struct device_rule *b)
+{
+	return a->allow == b->allow && a->access == b->access && a->minor >= 0 && b->minor >= 0 &&
+	       a->minor < SET_MAX && b->minor < SET_MAX;
+}
+
+/* Rules of one type and one major number. */
+static void compile_minors(struct code *c, const struct device_rule *v, size_t n)
+{
+	for (size_t i = 0, next; i < n; i = next) {
+		uint32_t set = 0;
+		for (next = i; next < n && fit_a_set(&v[i], &v[next]); next++)
+			set |= 1U << v[next].minor;
+		if (next > i + 1) {
+			size_t beyond = leave_if(c, BPF_JGT, MINOR, SET_MAX - 1);
+			emit(c, BPF_ALU | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, (int32_t)set);
+			emit(c, BPF_ALU64 | BPF_RSH | BPF_X, BPF_REG_0, MINOR, 0, 0);
+			emit(c, BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_0, 0, 0, 1);
+			size_t absent = leave_if(c, BPF_JEQ, BPF_REG_0, 0);
+			apply(c, &v[i]);
+			lands(c, beyond);
+			lands(c, absent);
+			continue;
+		}
+		next = i + 1;
+		if (v[i].minor == ANY) {
+			apply(c, &v[i]);
+			if (v[i].access == ALL_ACCESS)
+				return; /* the verifier refuses what cannot be reached */
+			continue;
+		}
+		size_t other = leave_if(c, BPF_JNE, MINOR, (int32_t)v[i].minor);
+		apply(c, &v[i]);
+		lands(c, other);
+	}
+}
+
+/* Rules of one type. False: what comes behind them cannot be reached from among them. */
+static bool compile_majors(struct code *c, const struct device_rule *v, size_t n)
+{
+	for (size_t i = 0, next; i < n; i = next) {
+		for (next = i; next < n && v[next].major == v[i].major;)
+			next++;
+		if (v[i].major == ANY) {
+			compile_minors(c, &v[i], next - i);
+			for (size_t k = i; k < next; k++)
+				if (v[k].minor == ANY && v[k].access == ALL_ACCESS)
+					return false;
+			continue;
+		}
+		size_t other = leave_if(c, BPF_JNE, MAJOR, (int32_t)v[i].major);
+		compile_minors(c, &v[i], next - i);
+		lands(c, other);
+	}
+	return true;
+}
+
+/* All rules, the last first. */
+static void compile(struct code *c, const struct device_rule *v, size_t n)
+{
+	load(c, TYPE, offsetof(struct bpf_cgroup_dev_ctx, access_type));
+	emit(c, BPF_ALU64 | BPF_MOV | BPF_X, WANTED, TYPE, 0, 0);
+	emit(c, BPF_ALU64 | BPF_AND | BPF_K, TYPE, 0, 0, 0xffff);
+	emit(c, BPF_ALU64 | BPF_RSH | BPF_K, WANTED, 0, 0, 16);
+	load(c, MAJOR, offsetof(struct bpf_cgroup_dev_ctx, major));
+	load(c, MINOR, offsetof(struct bpf_cgroup_dev_ctx, minor));
+	/* access(2) that asks only whether the node exists */
+	size_t asks = leave_if(c, BPF_JNE, WANTED, 0);
+	decide(c, true);
+	lands(c, asks);
+
+	for (size_t i = 0, next; i < n; i = next) {
+		for (next = i; next < n && next - i < RUN_MAX && v[next].type == v[i].type;)
+			next++;
+		if (v[i].type == 'a') {
+			if (!compile_majors(c, &v[i], next - i))
+				return;
+			continue;
+		}
+		size_t other =
+			leave_if(c, BPF_JNE, TYPE,
+				 v[i].type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+		compile_majors(c, &v[i], next - i);
+		lands(c, other);
+	}
+	decide(c, false);
 }
 
 static error *translate(const struct spec_device_rule *rule, size_t i, struct device_rule *out)
@@ -142,33 +232,19 @@ static error *translate(const struct spec_device_rule *rule, size_t i, struct de
 error *devices_compile(const struct spec_device_rule *rules, size_t n, struct bpf_insn **out,
 		       size_t *n_out)
 {
-	size_t room = PROLOGUE + EPILOGUE + (n + COUNT(always)) * INSNS_PER_RULE;
-	auto_free struct bpf_insn *v = calloc(room, sizeof(*v));
+	size_t all = n + COUNT(always);
+	auto_free struct device_rule *backwards = calloc(all, sizeof(*backwards));
+	auto_free struct bpf_insn *v =
+		calloc(PROLOGUE + EPILOGUE + all * INSNS_PER_RULE, sizeof(*v));
 	struct code c = { .v = v };
-	bool more = true;
 
-	if (!v)
+	if (!v || !backwards)
 		return error_new(ENOMEM, "device rules");
-	load(&c, TYPE, offsetof(struct bpf_cgroup_dev_ctx, access_type));
-	emit(&c, BPF_ALU64 | BPF_MOV | BPF_X, WANTED, TYPE, 0, 0);
-	emit(&c, BPF_ALU64 | BPF_AND | BPF_K, TYPE, 0, 0, 0xffff);
-	emit(&c, BPF_ALU64 | BPF_RSH | BPF_K, WANTED, 0, 0, 16);
-	load(&c, MAJOR, offsetof(struct bpf_cgroup_dev_ctx, major));
-	load(&c, MINOR, offsetof(struct bpf_cgroup_dev_ctx, minor));
-	/* access(2) that asks only whether the node exists */
-	emit(&c, BPF_JMP | BPF_JNE | BPF_K, WANTED, 0, 2, 0);
-	decide(&c, true);
-
-	for (size_t i = COUNT(always); i-- > 0;)
-		compile_rule(&c, &always[i]);
-	for (size_t i = n; i-- > 0;) {
-		struct device_rule r;
-		try(translate(&rules[i], i, &r));
-		/* the verifier refuses what cannot be reached */
-		more = more && compile_rule(&c, &r);
-	}
-	if (more)
-		decide(&c, false);
+	for (size_t i = 0; i < n; i++)
+		try(translate(&rules[i], i, &backwards[all - 1 - i]));
+	for (size_t i = 0; i < COUNT(always); i++)
+		backwards[COUNT(always) - 1 - i] = always[i];
+	compile(&c, backwards, all);
 	*n_out = c.n;
 	*out = take_ptr(&v);
 	return NULL;

@@ -25,20 +25,27 @@ static uint64_t run(const struct bpf_insn *v, size_t n, const struct bpf_cgroup_
 		case BPF_ALU64 | BPF_MOV | BPF_K:
 			r[i->dst_reg] = imm;
 			break;
+		case BPF_ALU | BPF_MOV | BPF_K:
+			r[i->dst_reg] = (uint32_t)i->imm;
+			break;
+		case BPF_ALU64 | BPF_RSH | BPF_X:
+			CHECK(r[i->src_reg] < 64);
+			r[i->dst_reg] >>= r[i->src_reg];
+			break;
 		case BPF_ALU64 | BPF_AND | BPF_K:
 			r[i->dst_reg] &= imm;
 			break;
 		case BPF_ALU64 | BPF_RSH | BPF_K:
 			r[i->dst_reg] >>= imm;
 			break;
-		case BPF_JMP | BPF_JA:
-			at += (size_t)i->off;
-			break;
 		case BPF_JMP | BPF_JNE | BPF_K:
 			at += r[i->dst_reg] != imm ? (size_t)i->off : 0;
 			break;
-		case BPF_JMP | BPF_JSET | BPF_K:
-			at += r[i->dst_reg] & imm ? (size_t)i->off : 0;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			at += r[i->dst_reg] == imm ? (size_t)i->off : 0;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			at += r[i->dst_reg] > imm ? (size_t)i->off : 0;
 			break;
 		case BPF_JMP | BPF_EXIT:
 			return r[0];

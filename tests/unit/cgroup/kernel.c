@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -101,6 +103,7 @@ static pid_t start(const struct cgroup *c, const char *device, int flags)
 	pid_t pid = sys_clone3(&args);
 
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		signal(SIGTERM, SIG_DFL);
 		while (!device)
 			pause();
@@ -255,9 +258,11 @@ static void enter(void)
 	struct cgroup *c = make("enter", "{}");
 	pid_t pid = fork();
 
-	if (pid == 0)
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		for (;;)
 			pause();
+	}
 	CHECK_FINE(cgroup_enter(c, pid));
 	auto_free char *of = NULL;
 	CHECK_FINE(cgroup_of(pid, &of));
@@ -406,9 +411,45 @@ static void all_limits(void)
 	expect(c, "cpu.idle", "1");
 	CHECK_FINE(update(c, "{\"cpu\":{\"idle\":0,\"shares\":1024}}"));
 	expect(c, "cpu.weight", "100");
+	drop(c);
+}
 
-	pid_t pid = start(c, NULL, 0);
-	CHECK_FAILS(update(c, "{\"memory\":{\"limit\":1,\"checkBeforeUpdate\":true}}"), EBUSY,
+/* A child that touches that many bytes, and then ends or waits. */
+static pid_t start_hungry(const struct cgroup *c, size_t bytes, bool waits)
+{
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)cgroup_fd(c),
+	};
+	pid_t pid = sys_clone3(&args);
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		char *much = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				  -1, 0);
+		memset(much, 1, bytes);
+		while (waits)
+			pause();
+		_exit(0);
+	}
+	CHECK(pid > 0);
+	return pid;
+}
+
+static void memory_in_use(void)
+{
+	struct cgroup *c = make("used", "{\"memory\":{\"limit\":67108864}}");
+	pid_t pid = start_hungry(c, 8 << 20, true);
+	uint64_t used = 0;
+
+	for (int i = 0; used < 8 << 20; i++) {
+		auto_free char *text = read_file(c, "memory.current");
+		text[strcspn(text, "\n")] = '\0';
+		CHECK(text_to_u64(text, &used) && i < 3000);
+		usleep(10000);
+	}
+	CHECK_FAILS(update(c, "{\"memory\":{\"limit\":4194304,\"checkBeforeUpdate\":true}}"), EBUSY,
 		    "bytes in use");
 	expect(c, "memory.max", "67108864");
 	CHECK_FINE(cgroup_signal(c, SIGKILL));
@@ -419,22 +460,12 @@ static void all_limits(void)
 /* The process needs more than it may have. */
 static void out_of_memory(void)
 {
-	if (!cgroup_has_controller("memory"))
-		return;
 	struct cgroup *c = make("oom", "{\"memory\":{\"limit\":8388608,\"swap\":8388608}}");
-	struct clone_args args = { .flags = CLONE_INTO_CGROUP,
-				   .exit_signal = SIGCHLD,
-				   .cgroup = (uint64_t)cgroup_fd(c) };
 	auto_fd int watch = -1;
 	uint64_t kills = 0;
+
 	CHECK_FINE(cgroup_watch(c, "memory.events", &watch));
-	pid_t pid = sys_clone3(&args);
-	if (pid == 0) {
-		volatile char *much = malloc(64 << 20);
-		for (size_t i = 0; much && i < 64 << 20; i += 4096)
-			much[i] = 1;
-		_exit(0);
-	}
+	pid_t pid = start_hungry(c, 64 << 20, false);
 	struct pollfd p = { .fd = watch, .events = POLLPRI };
 	CHECK(poll(&p, 1, 60000) == 1);
 	CHECK(end_of(pid) == 128 + SIGKILL);
@@ -467,6 +498,116 @@ static void figures(void)
 	drop(c);
 }
 
+/* The disk of the test machine. */
+static void disks(void)
+{
+	auto_free char *device = NULL;
+	char json[256];
+	char want[256];
+
+	error *none = file_read(AT_FDCWD, "/sys/block/vda/dev", 32, &device, NULL);
+	if (none || !cgroup_has_controller("io")) {
+		puts("skip: no disk to limit");
+		error_free(none);
+		return;
+	}
+	device[strcspn(device, "\n")] = '\0';
+	int major = atoi(device);
+	int minor = atoi(strchr(device, ':') + 1);
+	snprintf(json, sizeof(json),
+		 "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":%d,\"minor\":%d,\"rate\":"
+		 "1000000}]}}",
+		 major, minor);
+	struct cgroup *c = make("disks", json);
+	snprintf(want, sizeof(want), "%s rbps=1000000 wbps=max riops=max wiops=max", device);
+	expect(c, "io.max", want);
+	/* a failure takes back what was there, and what was not */
+	snprintf(json, sizeof(json),
+		 "{\"unified\":{\"io.max\":\"%s wiops=7\",\"pids.max\":\"junk\"}}", device);
+	CHECK_FAILS(update(c, json), EINVAL, "pids.max");
+	expect(c, "io.max", want);
+	CHECK_FAILS(update(c, "{\"unified\":{\"io.max\":\"999:0 rbps=1\"}}"), ENODEV,
+		    ".linux.resources.unified.io.max: ");
+	error *e = update(c, "{\"blockIO\":{\"weight\":500}}");
+	if (e)
+		CHECK(error_code(e) == ENOTSUP && strstr(error_message(e), "iocost"));
+	error_free(e);
+	drop(c);
+}
+
+/* As a user: where a cgroup was delegated to him, below its top; elsewhere none, and no limits. */
+static int as_user(const struct cgroup *own)
+{
+	auto_arena struct arena *arena = NULL;
+	struct spec_resources *r = NULL;
+	struct cgroup *c = NULL;
+	struct cgroup_request request = { .id = "r", .rootless = true };
+	static const char limits[] = "{\"pids\":{\"limit\":5}}";
+
+	CHECK_FINE(arena_new(&arena));
+	CHECK_FINE(spec_read_resources(limits, strlen(limits), arena, &r));
+	if (own)
+		CHECK_FINE(cgroup_enter(own, 0));
+	CHECK(setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0);
+	CHECK_FINE(cgroup_create(&request, &c));
+	CHECK(!c == !own);
+	if (own) {
+		CHECK_TEXT(cgroup_path(c), in_top("user/skiff-r"));
+		drop(c);
+		return 0;
+	}
+	request.resources = r;
+	CHECK_FAILS(cgroup_create(&request, &c), EACCES,
+		    ".linux.resources.pids.limit: needs a cgroup");
+	request.path = "/somewhere";
+	CHECK_FAILS(cgroup_create(&request, &c), EACCES, "needs a cgroup");
+	request.resources = NULL;
+	CHECK_FINE(cgroup_create(&request, &c));
+	CHECK(!c);
+	return 0;
+}
+
+static void users(void)
+{
+	struct cgroup *c = make("user", "{}");
+	struct cgroup *own = make("user/own", "{}");
+	const struct cgroup *const places[] = { NULL, own };
+
+	CHECK_FINE(cgroup_delegate(c, 65534, 65534));
+	CHECK_FINE(cgroup_delegate(own, 65534, 65534));
+	for (size_t i = 0; i < COUNT(places); i++) {
+		fflush(stdout);
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(as_user(places[i])); /* the parent frees */
+		CHECK(end_of(pid) == 0);
+	}
+	drop(own);
+	drop(c);
+}
+
+static int all(void)
+{
+	paths();
+	lives();
+	reuse();
+	nested();
+	enter();
+	devices();
+	delegate();
+	missing();
+	huge_pages();
+	all_limits();
+	if (cgroup_has_controller("memory")) {
+		memory_in_use();
+		out_of_memory();
+	}
+	figures();
+	disks();
+	users();
+	return 0;
+}
+
 int main(void)
 {
 	auto_free char *mount = NULL;
@@ -481,18 +622,13 @@ int main(void)
 	snprintf(top, sizeof(top), "/skiff-unit-%d", getpid());
 	struct cgroup_request request = { .path = top, .id = "x" };
 	CHECK_FINE(cgroup_create(&request, &c));
-	paths();
-	lives();
-	reuse();
-	nested();
-	enter();
-	devices();
-	delegate();
-	missing();
-	huge_pages();
-	all_limits();
-	out_of_memory();
-	figures();
+	/* in a child, so that the cgroups go away even when a check fails */
+	fflush(stdout);
+	pid_t pid = fork();
+	if (pid == 0)
+		exit(all());
+	int status = end_of(pid);
+	CHECK_FINE(cgroup_signal(c, SIGKILL));
 	drop(c);
-	return 0;
+	return status;
 }

@@ -226,6 +226,9 @@ error *cgroup_create(const struct cgroup_request *r, struct cgroup **out)
 				  "not installed: use --cgroup-manager=cgroupfs");
 	try(cgroup_path_for(r, &path));
 	if (r->manager == CGROUP_DISABLED) {
+		if (r->resources && !r->rootless)
+			log_warning("without a cgroup the limits and device rules of "
+				    ".linux.resources are not in force");
 		*out = NULL;
 		return NULL;
 	}
@@ -326,7 +329,9 @@ error *cgroup_delegate(const struct cgroup *c, uid_t owner, gid_t group)
 		return NULL;
 	auto_error error *e =
 		file_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", 65536, &list, NULL);
-	if (e && !(list = strdup(usual)))
+	if (e)
+		list = strdup(usual);
+	if (!list)
 		return error_new(ENOMEM, "cgroup");
 	if (fchownat(c->dir, "", owner, group, AT_EMPTY_PATH) < 0)
 		return error_errno("cgroup %s: change its owner", c->path);

@@ -16,7 +16,7 @@
 
 struct device_rule {
 	bool allow;
-	char type; /* 'a', 'b', 'c' */
+	int type; /* 'a', 'b', 'c' */
 	int64_t major, minor;
 	uint32_t access; /* BPF_DEVCG_ACC_* */
 };
@@ -209,7 +209,7 @@ static error *translate(const struct spec_device_rule *rule, size_t i, struct de
 	int64_t major = rule->major.set ? rule->major.value : ANY;
 	int64_t minor = rule->minor.set ? rule->minor.value : ANY;
 	const char *access = rule->access && rule->access[0] ? rule->access : "rwm";
-	char type = rule->type.set ? (char)rule->type.value : 'a';
+	int type = rule->type.set ? (int)rule->type.value : 'a';
 
 	/* -1 is what some callers write for "any" */
 	if (major < ANY || major > INT32_MAX || minor < ANY || minor > INT32_MAX)
@@ -301,17 +301,17 @@ static bool is_ours(int program)
 static int program_find(int cgroup)
 {
 	enum { PROGRAMS_MAX = 64 };
-	uint32_t ids[PROGRAMS_MAX];
-	union bpf_attr query = { .query = {
+	uint32_t ids[PROGRAMS_MAX] = { 0 };
+	union bpf_attr asked = { .query = {
 					 .target_fd = (uint32_t)cgroup,
 					 .attach_type = BPF_CGROUP_DEVICE,
 					 .prog_ids = (uintptr_t)ids,
 					 .prog_cnt = PROGRAMS_MAX,
 				 } };
 
-	if (bpf(BPF_PROG_QUERY, &query) < 0)
+	if (bpf(BPF_PROG_QUERY, &asked) < 0)
 		return -1;
-	for (uint32_t i = 0; i < query.query.prog_cnt && i < PROGRAMS_MAX; i++) {
+	for (uint32_t i = 0; i < asked.query.prog_cnt && i < PROGRAMS_MAX; i++) {
 		union bpf_attr get = { .prog_id = ids[i] };
 		auto_fd int fd = bpf(BPF_PROG_GET_FD_BY_ID, &get);
 		if (fd >= 0 && is_ours(fd))

@@ -501,6 +501,8 @@ error *limits_from(const struct spec_resources *r, const struct limit_facts *fac
 		error *e = rows[i].make(&a);
 		if (e) {
 			limits_free(&list);
+			/* cppcheck-suppress returnDanglingLifetime ; the error keeps nothing of a
+			 */
 			return e;
 		}
 	}

@@ -20,9 +20,9 @@
 struct cgroup;
 
 enum cgroup_manager {
-	CGROUP_FS,      /* skiff makes the folder itself */
-	CGROUP_SYSTEMD, /* systemd is asked for a scope: the work of skiff-systemd */
-	CGROUP_DISABLED,
+	CGROUP_FS,       /* skiff makes the folder itself */
+	CGROUP_SYSTEMD,  /* systemd is asked for a scope: the work of skiff-systemd */
+	CGROUP_DISABLED, /* no cgroup, and so neither limits nor device rules */
 };
 
 struct cgroup_request {
@@ -40,15 +40,16 @@ struct cgroup_request {
 
 /* Makes the container's cgroup and everything that the request says: the parents that are missing,
  * the controllers that the limits need, the limits, the device rules, the owner. A failure leaves
- * nothing behind but parents.
+ * nothing behind.
  *
  * Where it is: an absolute path is taken from the top of the hierarchy, a relative one from the
  * parent of the caller's own cgroup (the caller's own holds processes and so cannot distribute
  * controllers); without a path it is /skiff/ID, or, rootless, skiff-ID in the first that is
- * writable of the parent of the caller's own cgroup and the caller's own. When none is: *out is
- * NULL, or, if there are limits to keep, EACCES. EEXIST when the cgroup exists and has processes or
- * cgroups in it; an empty one is used. ENODEV when no cgroup2 hierarchy is mounted. ENOTSUP for
- * CGROUP_SYSTEMD. */
+ * writable of the parent of the caller's own cgroup and the caller's own. When a rootless caller
+ * may have none: *out is NULL, or, if there are limits to keep, EACCES (EPERM, EROFS, ENODEV).
+ * EEXIST when the cgroup exists and has processes or cgroups in it; an empty one is used as it is.
+ * ENODEV when no cgroup2 hierarchy is mounted. ENOTSUP for CGROUP_SYSTEMD, and for a limit that
+ * version 2 does not have here. */
 must_use error *cgroup_create(const struct cgroup_request *request, struct cgroup **out);
 /* The path, from the top of the hierarchy, that cgroup_create would use; *out is NULL for none.
  * malloc()ed. EINVAL for a path with "..". */

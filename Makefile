@@ -32,15 +32,15 @@ LINK     = $(STATIC) $(S_$(SAN)) $(LDFLAGS) \
 # The second stage, skiff-init, is what a process becomes before a hostile one can look at it. It is built from
 # the same sources with musl, so that it is small enough to be copied into a sealed memfd at every start.
 MUSL    := musl-gcc
-INIT_SRC := $(addprefix base/,arena.c error.c fd.c kernel.c names.c path.c process.c text.c) \
-           $(filter-out $(shell cat runtime/host-only 2>/dev/null),$(wildcard runtime/*.c))
+INIT_SRC := $(addprefix base/,arena.c error.c fd.c kernel.c names.c path.c process.c text.c) spec/query.c \
+           $(addprefix runtime/,plan.c baton.c life.c start.c hooks.c) $(wildcard runtime/init_*.c)
 INIT_OBJ := $(INIT_SRC:%.c=$B/init/%.o)
 INIT_FLAGS = -std=gnu17 -D_GNU_SOURCE -DSKIFF_INIT -Iinclude -I. $(WARN) $(filter -DSKIFF%,$(S_$(SAN))) -Os -g \
            -ffunction-sections -fdata-sections -fstack-protector-strong \
            -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
 HOT_SRC := $(foreach f,base spec cgroup runtime cli,$(wildcard $f/*.c))
-HOT_OBJ := $(filter-out $B/runtime/init_main.o,$(HOT_SRC:%.c=$B/%.o))
+HOT_OBJ := $(patsubst %.c,$B/%.o,$(filter-out runtime/init_%,$(HOT_SRC)))
 UNIT    := $(wildcard tests/unit/*/*.c)
 TESTS   := $(UNIT:%.c=$B/%)
 HEADERS := $(wildcard include/*.h include/*/*.h */*.h)

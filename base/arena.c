@@ -54,8 +54,9 @@ error *arena_new_shared(struct arena **out)
 
 error *arena_map(int fd, const struct arena **out)
 {
-	void *memory =
-		mmap(SHARED_AT, ARENA_SIZE, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+	/* what this program changes stays its own */
+	void *memory = mmap(SHARED_AT, ARENA_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_FIXED_NOREPLACE | MAP_NORESERVE, fd, 0);
 
 	if (memory == MAP_FAILED)
 		return error_errno("map the configuration");

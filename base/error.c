@@ -72,6 +72,11 @@ int error_code(const error *e)
 	return e->code;
 }
 
+int error_exit_code(const error *e, int otherwise)
+{
+	return e->code > 1000 ? e->code - 1000 : otherwise;
+}
+
 const char *error_message(const error *e)
 {
 	return e->text;

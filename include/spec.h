@@ -54,6 +54,8 @@ extern const struct names device_type_names;    /* S_IFCHR, S_IFBLK, S_IFIFO */
 extern const struct names rule_type_names;      /* 'a', 'b', 'c' */
 extern const struct names image_format_names;   /* 0 raw ... */
 
+/* --- query.c --- */
+
 /* CLONE_NEW* of an enum namespace_type, and its file's name in /proc/PID/ns. */
 extern const struct spec_namespace_facts {
 	uint64_t clone_flag;

@@ -201,22 +201,6 @@ error *spec_read_resources(const char *text, size_t len, struct arena *arena,
 	return NULL;
 }
 
-const char *spec_annotation(const struct spec *spec, const char *key)
-{
-	for (size_t i = 0; i < spec->annotations.n; i++)
-		if (strcmp(spec->annotations.v[i].key, key) == 0)
-			return spec->annotations.v[i].value;
-	return NULL;
-}
-
-const struct spec_namespace *spec_namespace(const struct spec *spec, enum namespace_type type)
-{
-	for (size_t i = 0; i < spec->linux_->namespaces.n; i++)
-		if (spec->linux_->namespaces.v[i].type.value == (int64_t)type)
-			return &spec->linux_->namespaces.v[i];
-	return NULL;
-}
-
 void spec_write(const struct spec *spec, struct json *to)
 {
 	rows_write(&spec_shape, spec, NULL, to);

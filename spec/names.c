@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "base/kernel.h"
 #include "spec.h"
 
 /* clang-format off */
@@ -19,17 +18,6 @@ static const struct name namespace_list[] = {
 	{ "ipc", NS_IPC }, { "user", NS_USER }, { "cgroup", NS_CGROUP }, { "time", NS_TIME },
 };
 const struct names namespace_names = NAMES("a namespace type", namespace_list);
-
-const struct spec_namespace_facts spec_namespaces[NS_COUNT] = {
-	[NS_MOUNT]   = { CLONE_NEWNS,     "mnt" },
-	[NS_PID]     = { CLONE_NEWPID,    "pid" },
-	[NS_NETWORK] = { CLONE_NEWNET,    "net" },
-	[NS_UTS]     = { CLONE_NEWUTS,    "uts" },
-	[NS_IPC]     = { CLONE_NEWIPC,    "ipc" },
-	[NS_USER]    = { CLONE_NEWUSER,   "user" },
-	[NS_CGROUP]  = { CLONE_NEWCGROUP, "cgroup" },
-	[NS_TIME]    = { CLONE_NEWTIME,   "time" },
-};
 
 #define CAP(word) { "CAP_" #word, CAP_##word }
 static const struct name capability_list[] = {

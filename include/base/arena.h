@@ -12,7 +12,8 @@ struct arena;
 must_use error *arena_new(struct arena **out);
 /* A shared arena; its descriptor (close-on-exec) is arena_fd(). At most one exists in a process. */
 must_use error *arena_new_shared(struct arena **out);
-/* Maps, read-only, the arena that another program made with arena_new_shared. */
+/* Maps a copy (made page by page, on writing) of the arena that another program made with
+ * arena_new_shared. */
 must_use error *arena_map(int fd, const struct arena **out);
 void arena_free(struct arena *a);
 

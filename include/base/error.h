@@ -18,7 +18,12 @@ must_use error *error_said(int code, const char *fmt, ...) printf_like(2, 3);
 /* Puts a context in front: "outer: inner: Operation not permitted". Takes cause. */
 must_use error *error_wrap(error *cause, const char *fmt, ...) printf_like(2, 3);
 
+/* Codes beyond any errno: what a shell calls 127 and 126. */
+enum { ERROR_NO_PROGRAM = 1127, ERROR_NOT_EXECUTABLE = 1126 };
+
 int error_code(const error *e);
+/* What the command exits with: 127, 126, or else `otherwise`. */
+int error_exit_code(const error *e, int otherwise);
 const char *error_message(const error *e);
 void error_free(error *e);
 

@@ -1,0 +1,98 @@
+/* Containers: what the commands do. Everything returns errors and prints nothing, but for explain.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "cgroup.h"
+#include "spec.h"
+
+/* Facts that all commands share, from the global options. */
+struct runtime {
+	const char *root; /* the folder of states, absolute */
+	enum cgroup_manager cgroup_manager;
+	bool rootless; /* an ordinary user started it */
+	bool debug;
+};
+
+/* --- container.c: from a bundle to a container --- */
+
+struct container_options {
+	const char *id;
+	const char *bundle;         /* a folder; its config.json unless config is given */
+	const char *config;         /* NULL or a file */
+	const char *console_socket; /* NULL or a socket's path */
+	const char *pid_file;       /* NULL or a file, absolute */
+	const char *pidfd_socket;   /* NULL or a socket's path */
+	uint32_t preserve_fds;
+	bool no_pivot;
+	bool no_new_keyring;
+	bool detach;
+	bool keep;
+};
+
+/* Up to the point where it waits for `start`. */
+must_use error *container_create(const struct runtime *rt, const struct container_options *options);
+/* Creates and starts it; in the foreground it waits, and *exit_code is what a shell would make of
+ * its end. */
+must_use error *container_run(const struct runtime *rt, const struct container_options *options,
+			      int *exit_code);
+must_use error *container_start(const struct runtime *rt, const char *id);
+/* Prints the rows of the story that apply to the bundle. Needs no rights. */
+must_use error *container_explain(const struct runtime *rt,
+				  const struct container_options *options);
+
+/* --- exec.c: one more process --- */
+
+struct exec_options {
+	const char *console_socket;
+	const char *pid_file;
+	const char *pidfd_socket;
+	const char *cgroup; /* below the container's, or NULL */
+	uint32_t preserve_fds;
+	bool detach;
+};
+struct exec;
+
+/* Opens a container that runs. With ignore_paused the process may wait until the container goes on.
+ */
+must_use error *exec_open(const struct runtime *rt, const char *id, bool ignore_paused,
+			  struct exec **out);
+/* Where everything that the process points to must lie. */
+struct arena *exec_arena(struct exec *x);
+/* What will run: at first a copy of the container's own process section. */
+struct spec_process *exec_process(struct exec *x);
+void exec_set_process(struct exec *x, struct spec_process *process);
+must_use error *exec_run(struct exec *x, const struct exec_options *options, int *exit_code);
+void exec_free(struct exec *x);
+
+DEFINE_AUTO(struct exec *, exec_free)
+#define auto_exec auto_(exec_free)
+
+/* --- control.c: what is done to a container that exists --- */
+
+must_use error *container_kill(const struct runtime *rt, const char *id, int signal, bool all);
+must_use error *container_delete(const struct runtime *rt, const char *id, bool force);
+must_use error *container_pause(const struct runtime *rt, const char *id, bool paused);
+must_use error *container_update(const struct runtime *rt, const char *id,
+				 const struct spec_resources *resources);
+must_use error *container_pids(const struct runtime *rt, const char *id, pid_t **pids, size_t *n);
+/* The state as JSON with all fields; malloc()ed. */
+must_use error *container_state(const struct runtime *rt, const char *id, char **json);
+/* One line of `list`. The texts live in the arena. */
+struct container_row {
+	const char *id, *status, *bundle, *created, *owner, *rootfs, *oci_version;
+	struct pairs annotations;
+	pid_t pid; /* 0: none */
+};
+must_use error *container_list(const struct runtime *rt, struct arena *arena,
+			       struct container_row **rows, size_t *n);
+/* Writes the `data` of an event of type stats. */
+must_use error *container_stats(const struct runtime *rt, const char *id, struct json *to);
+/* Calls visit("stats"|"oom") until the container has stopped; every interval_ms, 0: only
+ * out-of-memory notices. */
+must_use error *container_watch(const struct runtime *rt, const char *id, int interval_ms,
+				error *(*visit)(const char *type, void *context), void *context);

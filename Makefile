@@ -71,12 +71,37 @@ $B/skiff-init: $(INIT_OBJ)
 $B/init.o: $B/skiff-init
 	$Qcd $(@D) && ld -r -b binary -z noexecstack -o init.o skiff-init
 
-$(TESTS): %: %.o $(filter-out $B/cli/main.o,$(HOT_OBJ)) $B/init.o
+$(TESTS): %: %.o $(filter-out $B/cli/%,$(HOT_OBJ)) $B/init.o
 	@echo "  LD    $@"
 	$Q$(CC) -o $@ $^ $(LINK)
 
-unit: $(TESTS)
-	@for t in $(TESTS); do echo "  TEST  $$t"; $$t || exit 1; done
+unit-programs: $(TESTS)
+unit-list:
+	@echo $(TESTS)
+unit:
+	tests/run unit
+bats: all build/steps/skiff
+	$(if $T,bats $T,tests/run bats)
+vm-test: all build/steps/skiff
+	$(if $T,tests/vm/run $T,tests/run vm)
+vm-shell:
+	tests/vm/shell
+test:
+	tests/packages test
+	$(MAKE) all build/steps/skiff
+	tests/run
+ifneq ($(SAN),steps)
+build/steps/skiff: $(ALL_SRC)
+	$Q$(MAKE) SAN=steps build/steps/skiff
+endif
+
+demo:
+	@tests/packages demo
+	@$(MAKE) -s all
+	@tests/demo
+
+config.json.example: $B/skiff
+	$B/skiff spec -f - >$@
 
 lint: floors format tidy cppcheck shellcheck
 floors:
@@ -101,5 +126,5 @@ clean:
 	rm -rf build compile_commands.json
 
 -include $(HOT_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(TESTS:=.d)
-.PHONY: all unit bats lint floors sizes format tidy cppcheck shellcheck clean
+.PHONY: all unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
 .SECONDARY:

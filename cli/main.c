@@ -156,6 +156,7 @@ int main(int argc, char **argv)
 		e = error_errno("write to standard output");
 	if (!e)
 		return exit_code;
+	e = error_wrap(e, "%s", c->name);
 	log_error(c->name, e);
 	return error_exit_code(e, c->failure ? c->failure : 1);
 }

@@ -38,7 +38,8 @@ error *init_attach_root(struct life *l)
 	try(cut_off(*root, outward));
 	/* hooks look for the root at its path on the host; where that cannot be reached with the
 	 * user namespace's rights, any place serves */
-	if (sys_move_mount(*root, "", AT_FDCWD, l->rootfs, MOVE_MOUNT_F_EMPTY_PATH) == 0)
+	if (sys_move_mount(*root, "", AT_FDCWD, l->rootfs,
+			   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS) == 0)
 		return NULL;
 	if (errno == EACCES &&
 	    sys_move_mount(*root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) == 0)

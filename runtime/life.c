@@ -121,6 +121,12 @@ static bool has_labels(const struct life *l)
 	return l->process && (l->process->apparmor_profile || l->process->selinux_label);
 }
 
+/* Between create and start the root file system may have changed. */
+static bool waited(const struct life *l)
+{
+	return l->pauses && l->process;
+}
+
 static bool has_process(const struct life *l)
 {
 	return l->process != NULL;
@@ -186,7 +192,7 @@ const struct step container_life[] = {
 	{ INIT, "become the user",                             has_process,         init_become_user },
 	{ INIT, "find the program",                            has_process,         init_find_program },
 	{ INIT, "wait for start",                              NULL,                init_wait_start, .pauses = true },
-	{ INIT, "find the program again",                      has_process,         init_find_program },
+	{ INIT, "find the program again",                      waited,              init_find_program },
 	{ INIT, "run the startContainer hooks",                has_start_hooks,     init_hooks_start_container },
 	{ INIT, "drop capabilities",                           drops_before_seccomp, init_drop_capabilities },
 	{ INIT, "install the seccomp filter",                  has_seccomp,         init_set_seccomp },

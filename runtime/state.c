@@ -127,9 +127,10 @@ static error *read_init(struct state *s)
 	if (e) /* none yet */
 		return error_code(e) == ENOENT ? NULL : take_ptr(&e);
 	char *space = strchr(text, ' ');
-	if (!space)
+	char *end = strchr(text, '\n');
+	if (!space || !end)
 		return NULL; /* it is being written */
-	*space = '\0';
+	*space = *end = '\0';
 	if (text_to_u64(text, &pid) && pid < INT32_MAX && text_to_u64(space + 1, &s->init_start))
 		s->init = (pid_t)pid;
 	return NULL;

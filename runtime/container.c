@@ -14,6 +14,7 @@
 #include "runtime/destroy.h"
 #include "runtime/foreground.h"
 #include "runtime/life_make.h"
+#include "runtime/notify.h"
 #include "runtime/state.h"
 
 error *publish_process(const struct life *l, const char *pid_file, const char *pidfd_socket)
@@ -93,8 +94,11 @@ error *container_run(const struct runtime *rt, const struct container_options *o
 	error *e = plan_walk(container_life, l, HOST, 0, HOST);
 	if (!e)
 		e = publish_process(l, o->pid_file, o->pidfd_socket);
+	if (!e && o->detach && l->fd[FD_NOTIFY] >= 0)
+		e = notify_wait_ready(l->fd[FD_NOTIFY], l->init, l->init_pidfd);
 	if (e && l->state)
 		e = take_back(l, e);
+	f.notify = l->fd[FD_NOTIFY];
 	if (e || o->detach) {
 		if (!o->detach)
 			foreground_end(&f);
@@ -148,8 +152,15 @@ error *container_start(const struct runtime *rt, const char *id)
 	l->fixed = l->state->fixed;
 	l->init = l->state->init;
 	l->pauses = true;
+	l->notifies = notify_is_wanted() && faccessat(l->state->dir, "notify", F_OK, 0) == 0;
+	if (l->notifies)
+		try(notify_bind(l, &l->fd[FD_NOTIFY]));
 	try(baton_pass(l->fd[FD_BATON_HOST], BATON_GO_ON, 0, NULL, -1));
-	return plan_walk(container_life, l, HOST, plan_after_pause(container_life), INIT);
+	try(plan_walk(container_life, l, HOST, plan_after_pause(container_life), INIT));
+	if (!l->notifies)
+		return NULL;
+	close(take_fd(&l->state->lock)); /* it may take a while: let other commands in */
+	return notify_wait_ready(l->fd[FD_NOTIFY], l->init, l->init_pidfd);
 }
 
 static const char *mount_what(const struct mount_row *row)

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/kernel.h"
 #include "base/process.h"
+#include "runtime/notify.h"
 
 error *foreground_begin(struct foreground *f)
 {
@@ -21,7 +22,7 @@ error *foreground_begin(struct foreground *f)
 				    SIGILL,  SIGTRAP, SIGABRT, SIGSYS };
 	sigset_t mask;
 
-	*f = (struct foreground){ .signals = -1 };
+	*f = (struct foreground){ .signals = -1, .notify = -1 };
 	sigfillset(&mask);
 	for (size_t i = 0; i < COUNT(ours); i++)
 		sigdelset(&mask, ours[i]);
@@ -128,6 +129,17 @@ static void drain(int master)
 	}
 }
 
+/* Once the program is ready there is nothing more to relay. */
+static error *relay_readiness(struct foreground *f, pid_t pid, int *polled)
+{
+	bool ready = false;
+
+	try(notify_relay(f->notify, pid, &ready));
+	if (ready)
+		*polled = -1;
+	return NULL;
+}
+
 error *foreground_wait(struct foreground *f, pid_t pid, int pidfd, int console, int *exit_code)
 {
 	static const char end_of_input = 4; /* ^D, what a person would type */
@@ -139,13 +151,16 @@ error *foreground_wait(struct foreground *f, pid_t pid, int pidfd, int console, 
 		try(take_terminal(f, console, &master));
 	struct pollfd polls[] = { { .fd = f->signals, .events = POLLIN },
 				  { .fd = master, .events = POLLIN },
-				  { .fd = master >= 0 ? 0 : -1, .events = POLLIN } };
+				  { .fd = master >= 0 ? 0 : -1, .events = POLLIN },
+				  { .fd = f->notify, .events = POLLIN } };
 	ended = reap(pid, &status); /* a SIGCHLD may have come before the walk was over */
 	while (!ended) {
 		if (poll(polls, COUNT(polls), -1) < 0 && errno != EINTR)
 			return error_errno("poll");
 		if (polls[0].revents)
 			on_signals(f, pid, pidfd, master, &status, &ended);
+		if (polls[3].revents)
+			try(relay_readiness(f, pid, &polls[3].fd));
 		if (polls[1].revents && !copy_some(master, 1))
 			polls[1].fd = -1; /* every process has closed it; the first one ends soon */
 		if (polls[2].revents && !copy_some(0, master)) {

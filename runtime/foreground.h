@@ -14,6 +14,7 @@ struct foreground {
 	sigset_t old_mask;
 	bool raw; /* the caller's terminal is in raw mode */
 	struct termios old_terminal;
+	int notify; /* where the program tells that it is ready, or -1 */
 };
 
 /* Before the walk: from here on signals wait to be forwarded, and orphans of the container come to

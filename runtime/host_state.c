@@ -4,9 +4,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "cgroup.h"
+#include "runtime/notify.h"
 #include "runtime/state.h"
 #include "runtime/steps.h"
 
@@ -26,6 +28,8 @@ error *host_reserve(struct life *l)
 	}
 	if (!e)
 		e = state_write_fixed(l->state, l->fixed);
+	if (!e && l->notifies && mkdirat(l->state->dir, "notify", 0755) < 0)
+		e = error_errno("make the folder for NOTIFY_SOCKET");
 	if (e)
 		host_unreserve(l);
 	return e;
@@ -46,6 +50,8 @@ error *host_listen_start(struct life *l)
 		try_as(socket_connect(AT_FDCWD, l->spec->linux_->seccomp->listener_path,
 				      SOCK_STREAM, &l->fd[FD_SECCOMP]),
 		       ".linux.seccomp.listenerPath");
+	if (l->notifies && !l->pauses)
+		try(notify_bind(l, &l->fd[FD_NOTIFY]));
 	if (!l->pauses)
 		return NULL;
 	try(socket_listen(l->state->dir, "start.sock", SOCK_SEQPACKET, &l->fd[FD_START]));

@@ -25,6 +25,7 @@ enum life_fd {
 	FD_NULL,       /* the host's /dev/null */
 	FD_SECCOMP,    /* connected to the agent that takes the seccomp listener */
 	FD_TARGET,     /* exec: pidfd of the container's first process */
+	FD_NOTIFY,     /* host: receives what the program tells of its readiness */
 	FD_COUNT,
 };
 
@@ -48,6 +49,7 @@ struct life {
 	bool no_new_keyring;
 	bool debug;
 	bool has_cgroup;
+	bool notifies;         /* the caller waits for sd_notify(3) */
 	bool has_console;      /* process.terminal: FD_CONSOLE takes the master */
 	uint32_t preserve_fds; /* 3 .. 3 + preserve_fds - 1 stay open in the program */
 	uint64_t joined;       /* exec: CLONE_NEW* of the namespaces that differ from the host's */

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cgroup.h"
 #include "runtime/baton.h"
+#include "runtime/notify.h"
 #include "runtime/rootless.h"
 #include "runtime/seccomp.h"
 #include "runtime/state.h"
@@ -94,7 +95,7 @@ static bool is_set(char *const *env, const char *name)
 static error *make_env(struct life *l, uint32_t listen_fds)
 {
 	const struct texts *given = &l->process->env;
-	char **env = arena_array_of(l->arena, char *, given->n + 3);
+	char **env = arena_array_of(l->arena, char *, given->n + 4);
 	size_t n = 0;
 
 	if (!env)
@@ -111,6 +112,8 @@ static error *make_env(struct life *l, uint32_t listen_fds)
 		if (!is_set(given->v + i + 1, name))
 			env[n++] = given->v[i];
 	}
+	if (l->notifies)
+		env[n++] = arena_strdup(l->arena, "NOTIFY_SOCKET=" NOTIFY_TARGET "/notify");
 	if (listen_fds) { /* sd_listen_fds(3): the program is process 1 of its namespace */
 		env[n++] = arena_printf(l->arena, "LISTEN_FDS=%u", listen_fds);
 		env[n++] = arena_strdup(l->arena, "LISTEN_PID=1");
@@ -251,6 +254,11 @@ static error *make_mounts(struct life *l)
 			auto_error error *none = cgroup_mount_path(&cgroup_root);
 		}
 	facts.cgroup_root = cgroup_root;
+	if (notify_is_wanted()) {
+		l->notifies = true;
+		facts.notify = arena_printf(l->arena, "%s/%s/notify", l->state_root, l->id);
+		facts.notify_target = NOTIFY_TARGET;
+	}
 	return mounts_plan(l->spec, &facts, l->arena, &l->mounts);
 }
 

@@ -268,7 +268,7 @@ static error *mount_row_of(const struct spec_mount *m, const struct mounts_facts
 error *mounts_plan(const struct spec *spec, const struct mounts_facts *facts, struct arena *arena,
 		   struct mount_rows *out)
 {
-	struct mount_row *rows = arena_array_of(arena, struct mount_row, spec->mounts.n + 1);
+	struct mount_row *rows = arena_array_of(arena, struct mount_row, spec->mounts.n + 2);
 	struct mount_row devices = { .op = MOUNT_DEVICES, .fd = -1, .idmap_fd = -1 };
 	bool devices_done = false;
 	size_t n = 0;
@@ -292,6 +292,15 @@ error *mounts_plan(const struct spec *spec, const struct mounts_facts *facts, st
 	}
 	if (!devices_done)
 		rows[n++] = devices;
+	if (facts->notify)
+		rows[n++] = (struct mount_row){ .op = MOUNT_BIND,
+						.source = arena_strdup(arena, facts->notify),
+						.target = arena_strdup(arena, facts->notify_target),
+						.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+							    MOUNT_ATTR_NOEXEC,
+						.propagation = MS_PRIVATE,
+						.fd = -1,
+						.idmap_fd = -1 };
 	*out = (struct mount_rows){ rows, n };
 	return NULL;
 }

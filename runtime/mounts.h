@@ -54,6 +54,8 @@ struct mount_rows {
 struct mounts_facts {
 	const char *bundle;      /* relative sources begin here */
 	const char *cgroup_root; /* where cgroup2 is mounted on the host, or NULL */
+	const char *notify;      /* a folder of the host to mount last, or NULL */
+	const char *notify_target;
 };
 
 /* The rows in order: config.json's mounts with the devices where /dev comes, or behind. */

@@ -119,8 +119,7 @@ shellcheck:
 	$Qgit ls-files | xargs grep -lE '^#!/(usr/)?bin/(env )?(ba)?sh' | xargs shellcheck
 
 compile_commands.json: Makefile $(ALL_SRC)
-	$Q{ echo '['; sep=; for s in $(ALL_SRC); do printf '%s{"directory":"%s","file":"%s","arguments":[%s"-c","%s"]}\n' \
-	  "$$sep" '$(CURDIR)' $$s '$(foreach w,$(CC) $(FLAGS),"$(subst ",\",$w)",)' $$s; sep=,; done; echo ']'; } >$@
+	$Qtests/lint/commands "$(subst ",\",$(CC) $(FLAGS))" $(ALL_SRC) >$@
 
 clean:
 	rm -rf build compile_commands.json

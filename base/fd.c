@@ -7,33 +7,39 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+/* Room for at least one byte and the NUL behind it; never for more than max and a byte that shows
+ * it is more. */
+static error *grow(char **data, size_t *size, size_t used, size_t max)
+{
+	size_t wanted = *data ? *size * 2 : *size;
+
+	if (*data && used + 1 < *size)
+		return NULL;
+	if (wanted > max + 2)
+		wanted = max + 2;
+	char *more = used + 1 < wanted ? realloc(*data, wanted) : NULL;
+	if (!more)
+		return used > max ? error_new(EFBIG, "more than %zu bytes", max)
+				  : error_new(ENOMEM, "read");
+	*data = more;
+	*size = wanted;
+	return NULL;
+}
+
 error *fd_read_all(int fd, size_t max, char **out, size_t *len)
 {
 	struct stat st;
 	size_t used = 0;
 	size_t size = fstat(fd, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size + 2 : 4096;
 	auto_free char *data = NULL;
+	ssize_t n = 1;
 
-	for (;;) {
-		if (!data || used + 1 >= size) {
-			size = data ? size * 2 : size;
-			if (size > max + 2)
-				size = max + 2;
-			if (used + 1 >= size)
-				return error_new(EFBIG, "more than %zu bytes", max);
-			char *more = realloc(data, size);
-			if (!more)
-				return error_new(ENOMEM, "read");
-			data = more;
-		}
-		ssize_t n = read(fd, data + used, size - used - 1);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
+	while (n != 0) {
+		try(grow(&data, &size, used, max));
+		n = read(fd, data + used, size - used - 1);
+		if (n < 0 && errno != EINTR)
 			return error_errno("read");
-		if (n == 0)
-			break;
-		used += (size_t)n;
+		used += n > 0 ? (size_t)n : 0;
 	}
 	if (used > max)
 		return error_new(EFBIG, "more than %zu bytes", max);

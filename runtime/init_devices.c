@@ -15,19 +15,16 @@ struct device {
 	const char *path; /* below /dev when it is one of the defaults */
 	mode_t type;
 	mode_t mode;
-	dev_t number;
+	unsigned major, minor;
 	uid_t uid;
 	gid_t gid;
 };
 
 /* "In addition to any devices configured with this setting, the runtime MUST also supply:" */
 static const struct device defaults[] = {
-	{ "null", S_IFCHR, 0666, makedev(1, 3), 0, 0 },
-	{ "zero", S_IFCHR, 0666, makedev(1, 5), 0, 0 },
-	{ "full", S_IFCHR, 0666, makedev(1, 7), 0, 0 },
-	{ "random", S_IFCHR, 0666, makedev(1, 8), 0, 0 },
-	{ "urandom", S_IFCHR, 0666, makedev(1, 9), 0, 0 },
-	{ "tty", S_IFCHR, 0666, makedev(5, 0), 0, 0 },
+	{ "null", S_IFCHR, 0666, 1, 3, 0, 0 },    { "zero", S_IFCHR, 0666, 1, 5, 0, 0 },
+	{ "full", S_IFCHR, 0666, 1, 7, 0, 0 },    { "random", S_IFCHR, 0666, 1, 8, 0, 0 },
+	{ "urandom", S_IFCHR, 0666, 1, 9, 0, 0 }, { "tty", S_IFCHR, 0666, 5, 0, 0, 0 },
 };
 
 static const struct {
@@ -47,7 +44,8 @@ static error *bind_device(const struct device *d, int parent, const char *name)
 
 	if (tree < 0 || fstat(tree, &st) < 0)
 		return error_errno("open the host's %s", host ? host : d->path);
-	if ((st.st_mode & S_IFMT) != d->type || (d->type != S_IFIFO && st.st_rdev != d->number))
+	if ((st.st_mode & S_IFMT) != d->type ||
+	    (d->type != S_IFIFO && st.st_rdev != makedev(d->major, d->minor)))
 		return error_new(0, "the host's %s is another device", host);
 	auto_fd int place = openat(parent, name, O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (place < 0)
@@ -61,7 +59,7 @@ static error *make_node(const struct life *l, const struct device *d, int parent
 {
 	if (spec_namespace(l->spec, NS_USER) && d->type != S_IFIFO)
 		return bind_device(d, parent, name);
-	if (mknodat(parent, name, d->type | d->mode, d->number) < 0) {
+	if (mknodat(parent, name, d->type | d->mode, makedev(d->major, d->minor)) < 0) {
 		if (errno == EPERM)
 			return bind_device(d, parent, name);
 		return errno == EEXIST ? NULL : error_errno("make the node %s", d->path);
@@ -77,7 +75,8 @@ static error *make_asked(struct life *l, int dev, const struct spec_device *aske
 	struct device d = { .path = asked->path,
 			    .type = (mode_t)asked->type.value,
 			    .mode = asked->file_mode.set ? asked->file_mode.value : 0666,
-			    .number = makedev(asked->major, asked->minor),
+			    .major = (unsigned)asked->major,
+			    .minor = (unsigned)asked->minor,
 			    .uid = asked->uid.value,
 			    .gid = asked->gid.value };
 	auto_free char *clean = path_clean(asked->path);

@@ -39,6 +39,11 @@ INIT_FLAGS = -std=gnu17 -D_GNU_SOURCE -DSKIFF_INIT -Iinclude -I. $(WARN) $(filte
            -ffunction-sections -fdata-sections -fstack-protector-strong \
            -idirafter /usr/include -idirafter /usr/include/$(shell $(CC) -print-multiarch)
 
+# Programs of their own, for what needs heavier libraries; skiff executes them.
+NET_LIBS := libnl-3.0 libnl-route-3.0 yajl
+NET_OBJ := $(patsubst %.c,$B/%.o,$(wildcard base/*.c netns/*.c))
+$(patsubst %.c,$B/%.o,$(wildcard netns/*.c)): MORE = $(shell pkg-config --cflags $(NET_LIBS))
+
 HOT_SRC := $(foreach f,base spec cgroup runtime cli,$(wildcard $f/*.c))
 HOT_OBJ := $(patsubst %.c,$B/%.o,$(filter-out runtime/init_%,$(HOT_SRC)))
 UNIT    := $(wildcard tests/unit/*/*.c)
@@ -47,7 +52,12 @@ HEADERS := $(wildcard include/*.h include/*/*.h */*.h)
 ALL_SRC := $(foreach f,$(FOLDERS),$(wildcard $f/*.c))
 Q       := $(if $(V),,@)
 
-all: $B/skiff
+all: $B/skiff $B/libexec/skiff-net
+
+$B/libexec/skiff-net: $(NET_OBJ)
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$Q$(CC) -o $@ $^ $(S_$(SAN)) $(LDFLAGS) $(shell pkg-config --libs $(NET_LIBS))
 
 $B/skiff: $(HOT_OBJ) $B/init.o
 	@echo "  LD    $@"
@@ -56,7 +66,7 @@ $B/skiff: $(HOT_OBJ) $B/init.o
 $B/%.o: %.c Makefile
 	@echo "  CC    $@"
 	@mkdir -p $(@D)
-	$Q$(CC) $(FLAGS) $(HARD) -MMD -MP -c -o $@ $<
+	$Q$(CC) $(FLAGS) $(MORE) $(HARD) -MMD -MP -c -o $@ $<
 
 $B/init/%.o: %.c Makefile
 	@echo "  MUSL  $@"
@@ -92,7 +102,7 @@ test:
 	tests/run
 ifneq ($(SAN),steps)
 build/steps/skiff: $(ALL_SRC)
-	$Q$(MAKE) SAN=steps build/steps/skiff
+	$Q$(MAKE) SAN=steps all
 endif
 
 demo:
@@ -124,6 +134,6 @@ compile_commands.json: Makefile $(ALL_SRC)
 clean:
 	rm -rf build compile_commands.json
 
--include $(HOT_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(TESTS:=.d)
+-include $(HOT_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(TESTS:=.d)
 .PHONY: all unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
 .SECONDARY:

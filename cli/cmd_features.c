@@ -85,7 +85,7 @@ static void write_linux(struct json *j)
 	json_object(j, "mountExtensions");
 	enabled(j, "idmap", true);
 	json_end(j);
-	enabled(j, "netDevices", false);
+	enabled(j, "netDevices", true);
 	json_end(j);
 }
 

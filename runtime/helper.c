@@ -7,28 +7,56 @@
 
 #include "base/process.h"
 
+static void become_helper(char *const argv[], int err)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		dup2(null, 0);
+		dup2(null, 1);
+	}
+	dup2(err, 2);
+	execvp(argv[0], argv);
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+/* Reads to the end, so that the program is never stopped by a full pipe; keeps the first line. */
+static void first_line(int fd, char *line, size_t size)
+{
+	char rest[512];
+	size_t used = 0;
+	ssize_t n;
+
+	while ((n = read(fd, rest, sizeof(rest))) > 0 || (n < 0 && errno == EINTR))
+		for (ssize_t i = 0; i < n && used + 1 < size; i++)
+			line[used++] = rest[i];
+	line[used] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+}
+
 error *helper_run(char *const argv[])
 {
+	char said[512];
+	int pipe[2];
 	int status;
 
+	if (pipe2(pipe, O_CLOEXEC) < 0)
+		return error_errno("pipe");
 	fflush(NULL);
 	pid_t pid = fork();
+	if (pid == 0)
+		become_helper(argv, pipe[1]);
+	close(pipe[1]);
+	if (pid > 0)
+		first_line(pipe[0], said, sizeof(said));
+	close(pipe[0]);
 	if (pid < 0)
 		return error_errno("fork");
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-		if (null >= 0) {
-			dup2(null, 0);
-			dup2(null, 1);
-		}
-		execvp(argv[0], argv);
-		_exit(errno == ENOENT ? 127 : 126);
-	}
 	try(process_wait(pid, &status));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
 		return error_new(ENOENT, "%s", argv[0]);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
-		return error_new(0, "%s failed with status %d", argv[0], process_exit_code(status));
+		return error_said(0, "%s: %s", argv[0], said[0] ? said : "failed without a word");
 	return NULL;
 }
 
@@ -45,4 +73,28 @@ bool helper_exists(const char *name)
 		dir = dir[len] ? dir + len + 1 : NULL;
 	}
 	return false;
+}
+
+error *helper_own(const char *name, char **out)
+{
+	static const char *const places[] = { "libexec", "../libexec/skiff" };
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n < 0)
+		return error_errno("find this program");
+	self[n] = '\0';
+	*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < COUNT(places); i++) {
+		char *path = NULL;
+		if (asprintf(&path, "%s/%s/%s", self, places[i], name) < 0)
+			return error_new(ENOMEM, "%s", name);
+		if (access(path, X_OK) == 0) {
+			*out = path;
+			return NULL;
+		}
+		free(path);
+	}
+	return error_new(ENOENT, "%s, which is part of skiff, in %s/libexec or %s/../libexec/skiff",
+			 name, self, self);
 }

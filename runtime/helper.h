@@ -1,12 +1,15 @@
-/* Other programs of the host's that skiff runs. */
+/* Other programs that skiff runs: the host's, and its own in libexec. */
 #pragma once
 
 #include <stdbool.h>
 
 #include "base/error.h"
 
-/* Runs argv[0], found in PATH, with our environment and standard error, and waits. Not zero is an
- * error. */
+/* Runs argv[0], found in PATH unless it has a slash, with our environment, and waits. Not zero is
+ * an error, which ends with the first line that the program wrote to standard error. */
 must_use error *helper_run(char *const argv[]);
 /* Whether such a program is in PATH. */
 bool helper_exists(const char *name);
+/* The path of one of our own programs: beside this one in libexec/ (as make leaves it), or
+ * ../libexec/skiff/ (as make install does). malloc()ed. ENOENT when it is in neither. */
+must_use error *helper_own(const char *name, char **out);

@@ -109,16 +109,21 @@ static error *take_step(const struct step *s, struct life *life, enum side *me, 
 	return NULL;
 }
 
+#ifndef SKIFF_INIT
 /* Rows from `from` up to the one that failed, which has cleaned up after itself. */
 static void undo(const struct step *plan, size_t from, size_t failed, struct life *life)
 {
-#ifndef SKIFF_INIT
-	host_kill_started(life);
-#endif
-	for (size_t i = failed; i-- > from;)
-		if (plan[i].undo && applies(&plan[i], life))
+	for (size_t i = failed; i-- > from;) {
+		if (!applies(&plan[i], life))
+			continue;
+		if (plan[i].undo)
 			plan[i].undo(life);
+		if (plan[i].starts) /* what came after may have needed the process alive */
+			host_kill_started(life);
+	}
+	host_kill_started(life);
 }
+#endif
 
 /* JOIN's last act was to start INIT: the host takes over. */
 static void leave_to_init(struct life *life)
@@ -169,8 +174,10 @@ error *plan_walk(const struct step *plan, struct life *life, enum side me, size_
 		}
 		if (e && me != HOST)
 			tell_and_die(life, e);
+#ifndef SKIFF_INIT
 		if (e)
 			undo(plan, from, i, life);
+#endif
 		if (e || (s->pauses && me == HOST))
 			return e;
 	}

@@ -128,7 +128,7 @@ error *step_reexec(struct life *l, enum side me, size_t row)
 			try(keep_capabilities());
 	}
 	for (int i = 0; i < FD_COUNT; i++)
-		if (i != FD_BATON_HOST && i != FD_STAGE2 && i != FD_NOTIFY)
+		if (i != FD_BATON_HOST && i != FD_STAGE2 && i != FD_NOTIFY && i != FD_NETNS)
 			keep_open(l->fd[i]);
 	for (size_t i = 0; i < l->mounts.n; i++)
 		keep_open(l->mounts.v[i].fd);

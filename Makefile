@@ -128,6 +128,9 @@ cppcheck: compile_commands.json
 shellcheck:
 	$Qgit ls-files | xargs grep -lE '^#!/(usr/)?bin/(env )?(ba)?sh' | xargs shellcheck
 
+bench: all
+	bench/run
+
 compile_commands.json: Makefile $(ALL_SRC)
 	$Qtests/lint/commands "$(subst ",\",$(CC) $(FLAGS))" $(ALL_SRC) >$@
 

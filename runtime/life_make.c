@@ -131,10 +131,13 @@ static error *count_preserved(struct life *l, uint32_t preserve_fds, uint32_t *l
 	if (listen && !text_to_u32(listen, listen_fds))
 		return error_said(EINVAL, "LISTEN_FDS: '%s' is not a number", listen);
 	l->preserve_fds = preserve_fds + *listen_fds;
-	for (uint32_t i = 0; i < l->preserve_fds; i++)
-		if (fcntl((int)(3 + i), F_GETFD) < 0)
+	for (uint32_t i = 0; i < l->preserve_fds; i++) {
+		/* one that is closed on exec did not come from the caller: it is ours */
+		int flags = fcntl((int)(3 + i), F_GETFD);
+		if (flags < 0 || flags & FD_CLOEXEC)
 			return error_said(EBADF, "descriptor %u, which is to be kept, is not open",
 					  3 + i);
+	}
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/fd.h"
 #include "base/kernel.h"
+#include "base/text.h"
 #include "cgroup.h"
 #include "runtime.h"
 #include "runtime/destroy.h"
@@ -127,6 +128,19 @@ static error *open_cgroup(struct life *l, const char *below)
 	return NULL;
 }
 
+/* Where the process is until it has joined the container: this process, and so its child, before the clone. */
+static error *set_initial_affinity(const struct spec_affinity *a)
+{
+	unsigned long mask[8192 / 8 / sizeof(long)];
+
+	if (!a || !a->initial || !*a->initial)
+		return NULL;
+	try_as(text_to_bits(a->initial, mask, sizeof(mask)), ".process.execCPUAffinity.initial");
+	if (sys_sched_setaffinity(0, sizeof(mask), mask) < 0)
+		return error_errno(".process.execCPUAffinity.initial: sched_setaffinity %s", a->initial);
+	return NULL;
+}
+
 error *exec_run(struct exec *x, const struct exec_options *o, int *exit_code)
 {
 	struct life *l = x->life;
@@ -138,6 +152,7 @@ error *exec_run(struct exec *x, const struct exec_options *o, int *exit_code)
 		return error_said(EINVAL, ".process.args is required");
 	try(life_set_process(l, x->process, o->preserve_fds));
 	try(open_cgroup(l, o->cgroup));
+	try(set_initial_affinity(x->process->exec_cpu_affinity));
 	try(connect_console(l, o->console_socket, o->detach, &console));
 	if (!o->detach)
 		try(foreground_begin(&f));

@@ -2,6 +2,7 @@
  */
 #include <fcntl.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -76,6 +77,18 @@ error *init_own_cgroup(struct life *l)
 	return unshare(CLONE_NEWCGROUP) < 0 ? error_errno("make a cgroup namespace") : NULL;
 }
 
+/* The foreground blocks signals and skiff's caller may ignore some: neither is the program's. Here,
+ * because its seccomp filter may forbid it later. */
+static void default_signals(void)
+{
+	sigset_t none;
+
+	for (int i = 1; i <= SIGRTMAX; i++)
+		signal(i, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 error *init_new_session(struct life *l)
 {
 	char name[300];
@@ -86,6 +99,7 @@ error *init_new_session(struct life *l)
 		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 			errno = 0;
 	}
+	default_signals();
 	setsid(); /* fails only for a process that leads a group already */
 	if (l->no_new_keyring)
 		return NULL;

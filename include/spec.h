@@ -419,6 +419,12 @@ const struct spec_namespace *spec_namespace(const struct spec *spec, enum namesp
 must_use error *spec_check(const struct spec *spec);
 must_use error *spec_check_process(const struct spec_process *process);
 
+/* --- profile.c: seccomp for containers made from images --- */
+
+/* capabilities: the bounding set, as bits; some calls go with them. */
+must_use error *spec_default_seccomp(uint64_t capabilities, struct arena *arena,
+				     struct spec_seccomp **out);
+
 /* --- example.c: what `skiff spec` prints --- */
 
 must_use error *spec_example(bool rootless, uint32_t uid, uint32_t gid, struct arena *arena,

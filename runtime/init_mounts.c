@@ -207,9 +207,11 @@ static error *mount_fs(struct life *l, struct mount_row *row)
 	auto_fd int target = -1;
 
 	try(open_target(l, row, false, &target));
-	if (row->flags & MOUNT_OLD_API)
+	bool layered = row->flags & MOUNT_OLD_API && strcmp(row->type, "overlay") == 0;
+	auto_error error *older = layered ? overlay_new(row, &row->fd) : NULL;
+	if (older || (row->flags & MOUNT_OLD_API && !layered)) /* a kernel without "lowerdir+" */
 		return mount_old(row, target, &row->fd);
-	error *e = mount_new_fs(row, &row->fd);
+	error *e = layered ? NULL : mount_new_fs(row, &row->fd);
 	if (e && error_code(e) == EPERM) {
 		error_free(e);
 		e = bind_instead(l, row, &row->fd);
@@ -318,6 +320,10 @@ error *init_mounts(struct life *l)
 	for (size_t i = 0; i < l->mounts.n; i++) {
 		struct mount_row *row = &l->mounts.v[i];
 		error *e = mount_one(l, row);
+		if (!e && strcmp(row->target, "/") == 0) { /* it is the root now */
+			close(l->fd[FD_ROOT]);
+			l->fd[FD_ROOT] = take_fd(&row->fd);
+		}
 		if (e && row->spec)
 			return error_wrap(e, "mounts[%zu] (%s)", row->index, row->target);
 		if (e)

@@ -18,6 +18,7 @@ error *host_reserve(struct life *l)
 	auto_free char *cgroup = NULL;
 
 	try(state_new(l->state_root, l->id, &l->state));
+	l->state->fixed = l->fixed;
 	error *e = file_create(l->state->dir, "config.json", 0600, l->config, l->config_len);
 	if (!e && l->has_cgroup)
 		e = cgroup_path_for(l->cgroup_request, &cgroup);

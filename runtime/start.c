@@ -127,6 +127,9 @@ error *step_reexec(struct life *l, enum side me, size_t row)
 		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 			try(keep_capabilities());
 	}
+	/* what the caller has open is not for the second stage, which may wait for `start` for days
+	 */
+	sys_close_range(3 + l->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);
 	for (int i = 0; i < FD_COUNT; i++)
 		if (i != FD_BATON_HOST && i != FD_STAGE2 && i != FD_NOTIFY && i != FD_NETNS)
 			keep_open(l->fd[i]);

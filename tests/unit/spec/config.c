@@ -1,4 +1,5 @@
-/* config.json: what is read, what is refused and with which words; what is written reads back the same. */
+/* config.json: what is read, what is refused and with which words; what is written reads back the
+ * same. */
 #include "spec.h"
 
 #include "../check.h"
@@ -35,32 +36,45 @@ static const struct {
 	{ "{'ociVersion':'1.0.2'}", ".root is required" },
 	{ "{" ROOT "}", ".linux.namespaces: the mount namespace is missing" },
 	{ "{" ROOT "," NS ",{'type':'mount'}]}}", ".linux.namespaces[1]: a second 'mount'" },
-	{ "{" ROOT "," NS ",{'type':'nope'}]}}", ".linux.namespaces[1].type: 'nope' is not a namespace type" },
-	{ "{" ROOT "," NS ",{'type':'pid','path':'x'}]}}", ".linux.namespaces[1].path: 'x' is not absolute" },
-	{ "{" ROOT ",'process':{'cwd':'/','args':['a',1]}}", ".process.args[1]: want an array of strings" },
-	{ "{" ROOT ",'process':{'cwd':'/','args':'a'}}", ".process.args: want an array of strings" },
+	{ "{" ROOT "," NS ",{'type':'nope'}]}}",
+	  ".linux.namespaces[1].type: 'nope' is not a namespace type" },
+	{ "{" ROOT "," NS ",{'type':'pid','path':'x'}]}}",
+	  ".linux.namespaces[1].path: 'x' is not absolute" },
+	{ "{" ROOT ",'process':{'cwd':'/','args':['a',1]}}",
+	  ".process.args[1]: want an array of strings" },
+	{ "{" ROOT ",'process':{'cwd':'/','args':'a'}}",
+	  ".process.args: want an array of strings" },
 	{ "{" ROOT ",'process':{}}", ".process.cwd: is required" },
-	{ "{" ROOT ",'process':{'cwd':'/','user':{'uid':-1}}}", ".process.user.uid: want a number from 0" },
-	{ "{" ROOT ",'process':{'cwd':'/','user':{'uid':4294967296}}}", ".process.user.uid: want a number" },
-	{ "{" ROOT ",'process':{'cwd':'/','user':{'uid':1.5}}}", ".process.user.uid: want a number" },
-	{ "{" ROOT ",'process':{'cwd':'/','terminal':'yes'}}", ".process.terminal: want true or false" },
+	{ "{" ROOT ",'process':{'cwd':'/','user':{'uid':-1}}}",
+	  ".process.user.uid: want a number from 0" },
+	{ "{" ROOT ",'process':{'cwd':'/','user':{'uid':4294967296}}}",
+	  ".process.user.uid: want a number" },
+	{ "{" ROOT ",'process':{'cwd':'/','user':{'uid':1.5}}}",
+	  ".process.user.uid: want a number" },
+	{ "{" ROOT ",'process':{'cwd':'/','terminal':'yes'}}",
+	  ".process.terminal: want true or false" },
 	{ "{" ROOT ",'process':{'cwd':'/','rlimits':[{'type':'RLIMIT_X','soft':1,'hard':1}]}}",
 	  ".process.rlimits[0].type: 'RLIMIT_X' is not a resource limit" },
 	{ "{" ROOT "," NS "]},'process':{'cwd':'x'}}", ".process: .cwd: 'x' is not absolute" },
 	{ "{" ROOT "," NS "]},'hostname':'x'}", ".hostname: needs a uts namespace" },
 	{ "{" ROOT "," NS "],'sysctl':{'kernel.pid_max':'1'}}}", ".linux.sysctl.kernel.pid_max" },
 	{ "{" ROOT "," NS "],'sysctl':{'net.ipv4.ip_forward':'1'}}}", "needs a network namespace" },
-	{ "{" ROOT "," NS "],'sysctl':{'net.a':1}}}", ".linux.sysctl.net.a: want an object whose values" },
+	{ "{" ROOT "," NS "],'sysctl':{'net.a':1}}}",
+	  ".linux.sysctl.net.a: want an object whose values" },
 	{ "{" ROOT "," NS "],'uidMappings':[{'containerID':0,'hostID':0,'size':1}]}}",
 	  ".linux.uidMappings: needs a new user namespace" },
-	{ "{" ROOT "," NS "],'resources':{'unified':{'../x':'1'}}}}", ".linux.resources.unified.../x" },
-	{ "{" ROOT "," NS "],'seccomp':{'defaultAction':'SCMP_ACT_NOTIFY'}}}", ".linux.seccomp.defaultAction" },
+	{ "{" ROOT "," NS "],'resources':{'unified':{'../x':'1'}}}}",
+	  ".linux.resources.unified.../x" },
+	{ "{" ROOT "," NS "],'seccomp':{'defaultAction':'SCMP_ACT_NOTIFY'}}}",
+	  ".linux.seccomp.defaultAction" },
 	{ "{" ROOT ",'annotations':{'a':'\\u0000'}}", "must not hold a NUL byte" },
 	{ "{" ROOT ",'mounts':[{'destination':''}]," NS "]}}", ".mounts[0].destination: is empty" },
 	{ "{" ROOT ",'vm':{}," NS "]}}", ".vm.kernel: is required" },
-	{ "{" ROOT ",'vm':{'kernel':{'path':'k'}}," NS "]}}", ".vm.kernel.path: 'k' is not absolute" },
+	{ "{" ROOT ",'vm':{'kernel':{'path':'k'}}," NS "]}}",
+	  ".vm.kernel.path: 'k' is not absolute" },
 	{ "{" ROOT ",'hooks':{'prestart':[{'path':'x'}]}," NS "]}}", ".hooks.prestart[0].path" },
-	{ "{" ROOT ",'hooks':{'poststop':[{'path':'/x','timeout':0}]}," NS "]}}", "timeout: want more than 0" },
+	{ "{" ROOT ",'hooks':{'poststop':[{'path':'/x','timeout':0}]}," NS "]}}",
+	  "timeout: want more than 0" },
 };
 
 static void bad_input_is_refused(void)
@@ -75,8 +89,10 @@ static void what_is_unknown_is_skipped(void)
 {
 	const struct spec *spec;
 
-	CHECK_FINE(read_text("{" ROOT ",'x':{'a':[{'b':[1,2,{}]}],'c':null},'hostname':null," NS "],'y':[[[]]]},"
-			     "'windows':{'z':1}}", &spec));
+	CHECK_FINE(read_text("{" ROOT ",'x':{'a':[{'b':[1,2,{}]}],'c':null},'hostname':null," NS
+			     "],'y':[[[]]]},"
+			     "'windows':{'z':1}}",
+			     &spec));
 	CHECK(!spec->hostname);
 	CHECK(spec->linux_->resources && spec->hooks && !spec->process);
 }
@@ -90,7 +106,8 @@ static void deep_nesting_is_refused(void)
 	strcpy(text, "{\"x\":");
 	memset(text + 5, '[', DEPTH);
 	text[DEPTH + 5] = '\0';
-	CHECK_FAILS(spec_read(text, strlen(text), arena, &spec), EINVAL, "nested more than 64 deep");
+	CHECK_FAILS(spec_read(text, strlen(text), arena, &spec), EINVAL,
+		    "nested more than 64 deep");
 	free(text);
 }
 
@@ -141,15 +158,18 @@ static void an_empty_list_is_not_an_absent_one(void)
 
 	CHECK_FINE(read_text("{" ROOT ",'process':{'cwd':'/','env':[]}," NS "]}}", &spec));
 	CHECK(spec->process->env.v && !spec->process->env.n && !spec->process->args.v);
-	CHECK_FAILS(read_text("{" ROOT ",'process':{'cwd':'/','args':[]}," NS "]}}", &spec), EINVAL, ".args");
+	CHECK_FAILS(read_text("{" ROOT ",'process':{'cwd':'/','args':[]}," NS "]}}", &spec), EINVAL,
+		    ".args");
 }
 
 static void unknown_capabilities_are_only_a_warning(void)
 {
 	const struct spec *spec;
 
-	CHECK_FINE(read_text("{" ROOT ",'process':{'cwd':'/','capabilities':{'bounding':['CAP_KILL','CAP_X']}}," NS
-			     "]}}", &spec));
+	CHECK_FINE(read_text(
+		"{" ROOT
+		",'process':{'cwd':'/','capabilities':{'bounding':['CAP_KILL','CAP_X']}}," NS "]}}",
+		&spec));
 	CHECK(spec->process->capabilities->bounding.bits == 1ULL << 5);
 }
 

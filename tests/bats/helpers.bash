@@ -1,0 +1,175 @@
+# shellcheck shell=bash
+# What the tests share. Each test has its own bundle (busybox and a config.json), folder of states and container id;
+# what it leaves is removed behind it, and what cannot be removed fails it.
+bats_require_minimum_version 1.5.0
+
+top=$(realpath "${BASH_SOURCE[0]%/*}/../..")
+tools=$top/tests/bats/tools
+SKIFF=${SKIFF:-$top/build/skiff}
+cgroups=$(awk '$9 == "cgroup2" || $8 == "cgroup2" || $10 == "cgroup2" { print $5; exit }' /proc/self/mountinfo)
+
+setup() { begin; }
+teardown() { finish; }
+
+begin() {
+	exec </dev/null
+	chmod 755 "$BATS_RUN_TMPDIR"
+	root=$BATS_TEST_TMPDIR/states
+	bundle=$BATS_TEST_TMPDIR/bundle
+	log=$BATS_TEST_TMPDIR/container.log
+	id=${BATS_RUN_TMPDIR##*[-.]}-$BATS_SUITE_TEST_NUMBER
+	[[ -d $BATS_RUN_TMPDIR/busybox ]] || make_busybox_bundle "$BATS_RUN_TMPDIR/busybox"
+	cp -a "$BATS_RUN_TMPDIR/busybox" "$bundle"
+}
+
+make_busybox_bundle() { # FOLDER
+	local rootfs=$1.new/rootfs applet
+	mkdir -p "$rootfs"/{bin,dev,etc,proc,root,sys,tmp}
+	chmod 1777 "$rootfs/tmp"
+	cp /bin/busybox "$rootfs/bin/busybox"
+	for applet in $(/bin/busybox --list); do
+		[[ $applet == busybox ]] || ln -s busybox "$rootfs/bin/$applet"
+	done
+	probe "$rootfs/bin/probe"
+	printf '%s\n' root:x:0:0:root:/root:/bin/sh user:x:1000:1000::/home/user:/bin/sh >"$rootfs/etc/passwd"
+	printf '%s\n' root:x:0: user:x:1000: >"$rootfs/etc/group"
+	"$SKIFF" spec -f - | jq '.process.terminal = false | .process.args = ["sleep", "1000"]' >"$1.new/config.json"
+	mv "$1.new" "$1"
+}
+
+# A program for what busybox cannot do: see tests/data/probe.c.
+probe() { # FILE
+	local built=$top/build/test/probe
+	if [[ ! $built -nt $top/tests/data/probe.c ]]; then
+		mkdir -p "${built%/*}"
+		musl-gcc -static -Os -idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)" \
+			-o "$BATS_RUN_TMPDIR/probe" "$top/tests/data/probe.c"
+		mv "$BATS_RUN_TMPDIR/probe" "$built"
+	fi
+	cp "$built" "$1"
+}
+
+skiff() {
+	timeout -k 2 "${LIMIT:-30}" "$SKIFF" --root "$root" "$@" 3>&- 4>&-
+}
+
+# Edits config.json with jq.
+config() { # [JQ-OPTION...] FILTER
+	jq "$@" <"$bundle/config.json" >"$bundle/config.new" && mv "$bundle/config.new" "$bundle/config.json"
+}
+
+args() { # WORD...
+	config '.process.args = $ARGS.positional' --args -- "$@"
+}
+
+# Runs a shell script as the container's program, in the foreground; it must succeed.
+inside() { # SCRIPT
+	args sh -c "$1"
+	run -0 skiff run -b "$bundle" "$id"
+}
+
+# The same for a script that may fail.
+try_inside() { # SCRIPT
+	args sh -c "$1"
+	run skiff run -b "$bundle" "$id"
+}
+
+# The container outlives these commands, so its output goes to $log: `run` would wait for its end.
+create() { # [OPTION...]
+	skiff create -b "$bundle" "$@" "$id" >"$log" 2>&1 || { cat "$log"; return 1; }
+}
+launch() { # [OPTION...]
+	skiff run -d -b "$bundle" "$@" "$id" >"$log" 2>&1 || { cat "$log"; return 1; }
+}
+in_container() { # WORD...
+	skiff exec "$id" "$@"
+}
+
+state_of() { # FIELD [ID]
+	skiff state "${2:-$id}" | jq -r ".$1"
+}
+status_is() { # STATUS [ID]
+	[[ $(state_of status "${2:-$id}") == "$1" ]]
+}
+pid_of() { # [ID]
+	state_of pid "${1:-$id}"
+}
+
+# Waits until a command succeeds.
+eventually() { # WORD...
+	local end=$((SECONDS + 10))
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || { echo "never true: $*"; return 1; }
+		sleep 0.02
+	done
+}
+gone() { # PID: ended; perhaps nobody reaps it
+	[[ ! -e /proc/$1 ]] || grep -q '^State:.[ZX]' "/proc/$1/status" 2>/dev/null || [[ ! -e /proc/$1 ]]
+}
+has_processes() { # N
+	[[ $(skiff ps -f json "$id" | jq length) == "$1" ]]
+}
+holds() { # FILE TEXT
+	grep -qF -- "$2" "$1"
+}
+
+# Whether the output, or another text, has the words in it. Says what there is when not.
+says() { # TEXT [WHERE]
+	local where=${2-$output}
+	[[ $where == *"$1"* ]] && return
+	printf 'want: %s\nhave: %s\n' "$1" "$where"
+	return 1
+}
+is() { # WANT [HAVE]
+	local have=${2-$output}
+	[[ $have == "$1" ]] && return
+	printf 'want: %s\nhave: %s\n' "$1" "$have"
+	return 1
+}
+# One line and no more, as those who show it to a person want it.
+one_line() {
+	[[ -n $output && ${#lines[@]} == 1 ]] && return
+	printf 'not one line: %s\n' "$output"
+	return 1
+}
+
+# What there is of the test's containers on the host.
+left_behind() {
+	local file pid
+	find "$root" -mindepth 1 -maxdepth 1 2>/dev/null
+	find "$cgroups" -mindepth 1 -name "*$id*" 2>/dev/null
+	for file in $(grep -ls -- " [^ ]*$BATS_TEST_TMPDIR/" /proc/[0-9]*/mountinfo 2>/dev/null); do
+		pid=${file#/proc/}
+		pid=${pid%/*}
+		[[ $(readlink "/proc/$pid/ns/mnt" 2>/dev/null) == "$(readlink /proc/self/ns/mnt)" ]] || echo "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+	done
+	grep -- " $BATS_TEST_TMPDIR/" /proc/self/mountinfo
+	for pid in $(pgrep -f -- "--root $root"); do
+		gone "$pid" || echo "process $pid: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+	done
+	return 0
+}
+nothing_left() {
+	local left
+	left=$(left_behind)
+	[[ -z $left ]] && return
+	printf 'left behind:\n%s\n' "$left"
+	return 1
+}
+
+finish() {
+	local at
+	# shellcheck disable=SC2046
+	kill -KILL $(jobs -p) 2>/dev/null
+	for at in "$root"/*; do
+		[[ ! -e $at ]] || skiff delete --force "${at##*/}" || true
+	done
+	for at in $(awk -v below="$BATS_TEST_TMPDIR/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac); do
+		umount -l "$at"
+	done
+	for at in {1..100}; do
+		[[ -n $(left_behind) ]] || return 0
+		sleep 0.03
+	done
+	nothing_left
+}

@@ -1,0 +1,128 @@
+/* probe: what the tests want to do inside a container and busybox cannot.
+ *
+ *   probe syscall NUMBER [ARG...]   makes a system call: prints "ok RESULT" or "error ERRNO-NAME"
+ *   probe fds                       the descriptors that are open, and what they are
+ *   probe memory BYTES              uses that much memory, then waits for the end of its input
+ *   probe orphans N                 leaves N processes without a parent, which end at once
+ *   probe stubborn                  ignores SIGTERM, says "ready", waits
+ *   probe catch                     says the number of each signal that comes, USR2 ends it
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int make_call(int n, char **words)
+{
+	static const struct {
+		int code;
+		const char *name;
+	} names[] = { { EPERM, "EPERM" }, { ENOSYS, "ENOSYS" }, { EINVAL, "EINVAL" }, { EACCES, "EACCES" },
+		      { EBADF, "EBADF" }, { EFAULT, "EFAULT" }, { ENOENT, "ENOENT" }, { EBUSY, "EBUSY" } };
+	long a[7] = { 0 };
+
+	for (int i = 0; i < n && i < 7; i++)
+		a[i] = strtol(words[i], NULL, 0);
+	long result = syscall(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+	if (result >= 0) {
+		printf("ok %ld\n", result);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i].code == errno) {
+			printf("error %s\n", names[i].name);
+			return 0;
+		}
+	printf("error %d\n", errno);
+	return 0;
+}
+
+static int show_fds(void)
+{
+	for (int fd = 0; fd < 1024; fd++) {
+		struct stat st;
+		char path[32];
+		char target[512];
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		ssize_t len = readlink(path, target, sizeof(target));
+		if (fstat(fd, &st) == 0)
+			printf("%d %.*s\n", fd, len > 0 ? (int)len : 1, len > 0 ? target : "?");
+	}
+	return 0;
+}
+
+static int use_memory(size_t bytes)
+{
+	char c;
+	char *memory = malloc(bytes);
+
+	if (!memory)
+		return 1;
+	for (size_t i = 0; i < bytes; i += 4096)
+		memory[i] = (char)i;
+	puts("used");
+	fflush(stdout);
+	while (read(0, &c, 1) > 0) {
+	}
+	return memory[bytes / 2] == 1;
+}
+
+static int leave_orphans(int n)
+{
+	for (int i = 0; i < n; i++)
+		if (fork() == 0) {
+			if (fork() == 0) {
+				usleep(20000);
+				_exit(0);
+			}
+			_exit(0);
+		}
+	return 0;
+}
+
+static void tell(int signal)
+{
+	char text[16];
+	int len = snprintf(text, sizeof(text), "got %d\n", signal);
+
+	if (write(1, text, (size_t)len) < 0 || signal == SIGUSR2)
+		_exit(0);
+}
+
+static int wait_for_signals(const int *skip, int n_skip, int catch)
+{
+	for (int i = 1; catch && i < 65; i++)
+		if (i != SIGCHLD)
+			signal(i, tell);
+	for (int i = 0; i < n_skip; i++)
+		signal(skip[i], SIG_IGN);
+	puts("ready");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
+int main(int argc, char **argv)
+{
+	static const int ignored[] = { SIGTERM };
+	const char *what = argc > 1 ? argv[1] : "";
+
+	if (strcmp(what, "syscall") == 0)
+		return make_call(argc - 2, argv + 2);
+	if (strcmp(what, "fds") == 0)
+		return show_fds();
+	if (strcmp(what, "memory") == 0 && argc > 2)
+		return use_memory(strtoul(argv[2], NULL, 0));
+	if (strcmp(what, "orphans") == 0 && argc > 2)
+		return leave_orphans(atoi(argv[2]));
+	if (strcmp(what, "stubborn") == 0)
+		return wait_for_signals(ignored, 1, 0);
+	if (strcmp(what, "catch") == 0)
+		return wait_for_signals(NULL, 0, 1);
+	return 2;
+}

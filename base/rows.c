@@ -55,6 +55,8 @@ static void describe(const struct reader *r, char *text, size_t size)
 		int n = 0;
 		if (f->in == IN_OBJECT && f->row)
 			n = snprintf(text + used, size - used, ".%s", f->row->json);
+		else if (f->in == IN_LIST && f->row->kind == ROW_MASK)
+			n = snprintf(text + used, size - used, "[%zu]", f->capacity);
 		else if (f->in == IN_LIST)
 			n = snprintf(text + used, size - used, "[%zu]",
 				     ((struct any_list *)(f->base + f->row->offset))->n -
@@ -96,9 +98,16 @@ static int want(struct reader *r, const struct row *row)
 		[ROW_LIST] = "an array of objects",
 		[ROW_SUBS] = "an object of objects",
 	};
+	/* one of the many that a field holds */
+	static const char *const wants_inside[] = {
+		[ROW_STRS] = "a string",  [ROW_U32S] = "a number from 0 to 4294967295",
+		[ROW_MASK] = "a string",  [ROW_MAP] = "a string",
+		[ROW_LIST] = "an object", [ROW_SUBS] = "an object",
+	};
+	const char *const *words = top(r)->in == IN_OBJECT ? wants : wants_inside;
 	char text[128];
 
-	snprintf(text, sizeof(text), "want %s", row->names ? row->names->what : wants[row->kind]);
+	snprintf(text, sizeof(text), "want %s", row->names ? row->names->what : words[row->kind]);
 	return fail(r, EINVAL, text);
 }
 
@@ -284,8 +293,11 @@ static int on_string(void *context, const unsigned char *bytes, size_t len)
 	char *text = keep_text(r, bytes, len);
 	if (!text)
 		return 0;
-	if (row->kind == ROW_NAME || row->kind == ROW_MASK)
-		return on_word(r, row, base + row->offset, text);
+	if (row->kind == ROW_NAME || row->kind == ROW_MASK) {
+		int fine = on_word(r, row, base + row->offset, text);
+		f->capacity++; /* a mask has no length: describe() needs the index */
+		return fine;
+	}
 	if (row->kind == ROW_STR) {
 		*(char **)(base + row->offset) = text;
 		return 1;

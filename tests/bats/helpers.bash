@@ -173,3 +173,11 @@ finish() {
 	done
 	nothing_left
 }
+
+# A user namespace in which the container's ids are the host's from FIRST on.
+users() { # FIRST [SIZE]
+	config --argjson first "$1" --argjson size "${2:-65536}" '.linux.namespaces += [{"type": "user"}] |
+		.linux.uidMappings = [{"containerID": 0, "hostID": $first, "size": $size}] | .linux.gidMappings = .linux.uidMappings'
+	chown -hR "$1:$1" "$bundle/rootfs"
+	chmod 755 "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}"
+}

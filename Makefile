@@ -44,7 +44,7 @@ NET_LIBS := libnl-3.0 libnl-route-3.0 yajl
 NET_OBJ := $(patsubst %.c,$B/%.o,$(wildcard base/*.c netns/*.c))
 $(patsubst %.c,$B/%.o,$(wildcard netns/*.c)): MORE = $(shell pkg-config --cflags $(NET_LIBS))
 
-HOT_SRC := $(foreach f,base spec cgroup runtime cli,$(wildcard $f/*.c))
+HOT_SRC := $(foreach f,base spec cgroup runtime cli,$(wildcard $f/*.c)) image/prepared.c
 HOT_OBJ := $(patsubst %.c,$B/%.o,$(filter-out runtime/init_%,$(HOT_SRC)))
 UNIT    := $(wildcard tests/unit/*/*.c)
 TESTS   := $(UNIT:%.c=$B/%)

@@ -1,4 +1,4 @@
-/* create, run and explain: what takes a bundle. */
+/* create, run and explain: what takes a bundle; and run --image, which takes an image. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,6 +11,11 @@ struct values {
 	const char *bundle;
 	const char *name;
 	bool no_subreaper;
+	/* with --image */
+	struct image_options image;
+	struct strings env, binds, cap_add, cap_drop;
+	const char *memory, *cpus, *pids, *net;
+	bool interactive;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -44,6 +49,25 @@ static const struct option_row run_options[] = {
 	{ "detach",       'd', OPT_FLAG, AT(o.detach),     NULL, "do not wait for the container to end" },
 	{ "keep",         0,   OPT_FLAG, AT(o.keep),       NULL, "do not delete it when it has ended" },
 	{ "no-subreaper", 0,   OPT_FLAG, AT(no_subreaper), NULL, "accepted; orphans are always reaped" },
+	{ "image",        0,   OPT_TEXT, AT(image.image),      "IMAGE",   "run an image; what follows -- is the command" },
+	{ "rm",           0,   OPT_FLAG, AT(image.remove),     NULL,      "image: delete it, and what it wrote, when it has ended" },
+	{ "tty",          't', OPT_FLAG, AT(image.terminal),   NULL,      "image: with a terminal" },
+	{ "interactive",  'i', OPT_FLAG, AT(interactive),      NULL,      "image: accepted; standard input is always connected" },
+	{ "env",          'e', OPT_MANY, AT(env),              "NAME[=VAL]", "image: one more variable" },
+	{ "workdir",      'w', OPT_TEXT, AT(image.cwd),        "DIR",     "image: the working directory" },
+	{ "user",         'u', OPT_TEXT, AT(image.user),       "USER[:GROUP]", "image: who it is; names are the image's" },
+	{ "entrypoint",   0,   OPT_TEXT, AT(image.entrypoint), "PROGRAM", "image: instead of its entrypoint and command" },
+	{ "volume",       'v', OPT_MANY, AT(binds),            "SRC:DST[:ro]", "image: mount a file or folder of the host" },
+	{ "read-only",    0,   OPT_FLAG, AT(image.read_only),  NULL,      "image: the root cannot be written" },
+	{ "hostname",     0,   OPT_TEXT, AT(image.hostname),   "NAME",    "image: instead of the id" },
+	{ "net",          0,   OPT_TEXT, AT(net),              "NAME",    "image: none (its own, loopback only) or host" },
+	{ "memory",       'm', OPT_TEXT, AT(memory),           "BYTES",   "image: memory limit, as 512m" },
+	{ "cpus",         0,   OPT_TEXT, AT(cpus),             "N",       "image: processors' time, as 1.5" },
+	{ "pids-limit",   0,   OPT_TEXT, AT(pids),             "N",       "image: number of processes; -1: no limit" },
+	{ "cap-add",      0,   OPT_MANY, AT(cap_add),          "CAP",     "image: one more capability, or ALL" },
+	{ "cap-drop",     0,   OPT_MANY, AT(cap_drop),         "CAP",     "image: one less, or ALL" },
+	{ "no-new-privs", 0,   OPT_FLAG, AT(image.no_new_privileges), NULL, "image: it can never gain privileges" },
+	{ "store",        0,   OPT_TEXT, AT(image.store),      "DIR",     "image: where images are kept" },
 };
 static const struct option_row explain_options[] = { BUNDLE, CONFIG };
 /* clang-format on */
@@ -93,11 +117,70 @@ static error *create(struct runtime *rt, const void *values, int n, char **words
 	return container_create(rt, &v.o);
 }
 
+/* "1.5" as microseconds of each 100 ms */
+static error *parse_cpus(const char *text, struct opt_i64 *out)
+{
+	char *end;
+	double cpus = strtod(text, &end);
+
+	if (*end || end == text || cpus < 0.01 || cpus > 8192)
+		return error_said(EINVAL, "--cpus: '%s' is not a number of processors such as 1.5",
+				  text);
+	*out = (struct opt_i64){ true, (int64_t)(cpus * 100000) };
+	return NULL;
+}
+
+static error *settle_image(struct values *v, int n, char **words)
+{
+	struct image_options *o = &v->image;
+
+	o->command = (struct texts){ words, (size_t)n };
+	o->env = (struct texts){ v->env.v, v->env.n };
+	o->binds = (struct texts){ v->binds.v, v->binds.n };
+	o->cap_add = (struct texts){ v->cap_add.v, v->cap_add.n };
+	o->cap_drop = (struct texts){ v->cap_drop.v, v->cap_drop.n };
+	o->memory.set = v->memory != NULL;
+	if (v->memory && (!text_to_bytes(v->memory, &o->memory.value) || o->memory.value == 0))
+		return error_said(EINVAL, "--memory: '%s' is not a size such as 512m", v->memory);
+	o->pids.set = v->pids != NULL;
+	if (v->pids && !text_to_i64(v->pids, &o->pids.value))
+		return error_said(EINVAL, "--pids-limit: '%s' is not a number", v->pids);
+	if (v->cpus)
+		try(parse_cpus(v->cpus, &o->cpu_quota));
+	o->host_network = v->net && strcmp(v->net, "host") == 0;
+	if (v->net && !o->host_network && strcmp(v->net, "none") != 0)
+		return error_said(EINVAL, "--net: '%s' is neither none nor host", v->net);
+	return NULL;
+}
+
+static error *run_image(struct runtime *rt, struct values *v, int n, char **words, int *exit_code)
+{
+	char made_up[16];
+
+	if (v->bundle || v->o.config)
+		return error_said(EINVAL, "--image and a bundle exclude each other");
+	v->o.id = v->name;
+	if (!v->o.id) {
+		try(made_up_id(made_up, sizeof(made_up)));
+		v->o.id = made_up;
+	}
+	try(settle_image(v, n, words));
+	try(container_run_image(rt, &v->o, &v->image, exit_code));
+	if (v->o.detach)
+		puts(v->o.id);
+	return NULL;
+}
+
 static error *run(struct runtime *rt, const void *values, int n, char **words, int *exit_code)
 {
 	struct values v = *(const struct values *)values;
 	char made_up[16];
 
+	if (v.image.image)
+		return run_image(rt, &v, n, words, exit_code);
+	if (n > 1)
+		return error_said(EINVAL,
+				  "a command is for run --image: a bundle's is in its config.json");
 	try(settle(&v, n, words, made_up, sizeof(made_up)));
 	try(container_run(rt, &v.o, exit_code));
 	if (v.o.detach && v.o.id == made_up)
@@ -126,10 +209,11 @@ const struct command command_create = {
 };
 const struct command command_run = {
 	.name = "run",
-	.args = "BUNDLE/ | ID",
+	.args = "BUNDLE/ | ID | --image IMAGE [-- COMMAND...]",
 	.summary = "make a container, start it and wait for its end",
 	COMMAND_OPTIONS(run_options, struct values),
-	.max = 1,
+	.max = -1,
+	.in_order = true,
 	.needs_root_dir = true,
 	.run = run,
 };

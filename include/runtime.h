@@ -32,6 +32,8 @@ struct container_options {
 	bool no_new_keyring;
 	bool detach;
 	bool keep;
+	const char *container_dir; /* NULL, or a folder that ends with the container: its writable
+				      layer */
 };
 
 /* Up to the point where it waits for `start`. */
@@ -44,6 +46,24 @@ must_use error *container_start(const struct runtime *rt, const char *id);
 /* Prints the rows of the story that apply to the bundle. Needs no rights. */
 must_use error *container_explain(const struct runtime *rt,
 				  const struct container_options *options);
+
+/* --- image.c: from an image to a container --- */
+
+struct image_options {
+	const char *image; /* a name in the store, or a source that is imported first */
+	const char *store; /* NULL: the usual one */
+	const char *user;  /* NULL: the image's; names are looked up in it */
+	const char *entrypoint;
+	const char *cwd;
+	const char *hostname;
+	struct texts command, env, binds, cap_add, cap_drop;
+	struct opt_i64 memory, cpu_quota, pids; /* as in spec.h's container_wishes */
+	bool terminal, read_only, host_network, no_new_privileges;
+	bool remove; /* with the container goes its writable layer */
+};
+/* Texts of o must outlive the call. */
+must_use error *container_run_image(const struct runtime *rt, struct container_options *c,
+				    const struct image_options *o, int *exit_code);
 
 /* --- exec.c: one more process --- */
 

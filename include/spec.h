@@ -425,6 +425,36 @@ must_use error *spec_check_process(const struct spec_process *process);
 must_use error *spec_default_seccomp(uint64_t capabilities, struct arena *arena,
 				     struct spec_seccomp **out);
 
+/* --- container.c: a config.json for who has an image and no config.json --- */
+
+struct container_wishes {
+	const char *id; /* begins the hostname, unless that is given */
+	const char *hostname;
+	const char *rootfs; /* an empty folder: the layers are mounted over it */
+	struct texts lower; /* folders of the layers, topmost first */
+	const char *upper, *work;
+	bool userxattr; /* overlayfs in a user namespace */
+	struct texts args, env;
+	const char *cwd;
+	struct spec_user user;
+	struct texts volumes;           /* paths in the container that get a tmpfs of their own */
+	struct texts binds;             /* SOURCE:TARGET[:OPTION,...] */
+	struct texts cap_add, cap_drop; /* CAP_NAME, NAME or ALL */
+	struct pairs annotations;
+	bool terminal, read_only, host_network, no_new_privileges;
+	struct opt_i64 memory;    /* bytes */
+	struct opt_i64 cpu_quota; /* microseconds of each 100 ms */
+	struct opt_i64 pids;
+	const struct spec_id_map *uid_mappings,
+		*gid_mappings; /* of a new user namespace; NULL: none */
+	size_t n_uid_mappings, n_gid_mappings;
+};
+
+/* What podman and docker give: their capabilities, a seccomp profile, masked paths, a private /dev.
+ * Texts of wishes are not copied: they must live as long as the arena. */
+must_use error *spec_container(const struct container_wishes *wishes, struct arena *arena,
+			       struct spec **out);
+
 /* --- example.c: what `skiff spec` prints --- */
 
 must_use error *spec_example(bool rootless, uint32_t uid, uint32_t gid, struct arena *arena,

@@ -7,6 +7,7 @@
 
 #include "base/kernel.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "cgroup.h"
 #include "runtime/hooks.h"
@@ -71,6 +72,8 @@ error *destroy_container(struct state *s, const struct spec *spec)
 		}
 		if (!spec)
 			unread = state_spec(s, &spec);
+		if (s->fixed->container_dir)
+			try_as(path_remove_tree(AT_FDCWD, s->fixed->container_dir), "remove the writable layer");
 		/* a container that never had a process has nothing to stop */
 		if (!unread && s->init)
 			run_poststop(s, spec);

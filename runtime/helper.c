@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "base/fd.h"
 #include "base/process.h"
 
 static void become_helper(char *const argv[], int err)
@@ -58,6 +59,36 @@ error *helper_run(char *const argv[])
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return error_said(0, "%s: %s", argv[0], said[0] ? said : "failed without a word");
 	return NULL;
+}
+
+error *helper_output(char *const argv[], char **out, size_t *len)
+{
+	int pipe[2];
+	int status;
+
+	if (pipe2(pipe, O_CLOEXEC) < 0)
+		return error_errno("pipe");
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid == 0) {
+		dup2(pipe[1], 1);
+		execvp(argv[0], argv);
+		_exit(errno == ENOENT ? 127 : 126);
+	}
+	close(pipe[1]);
+	error *e = pid < 0 ? error_errno("fork") : fd_read_all(pipe[0], (size_t)16 << 20, out, len);
+	close(pipe[0]);
+	if (pid < 0)
+		return e;
+	error *waited = process_wait(pid, &status);
+	if (!e && !waited && (!WIFEXITED(status) || WEXITSTATUS(status))) {
+		free(take_ptr(out));
+		/* it has said why */
+		return error_said(0, "%s failed with status %d", argv[0],
+				  process_exit_code(status));
+	}
+	error_free(waited);
+	return e;
 }
 
 bool helper_exists(const char *name)

@@ -209,6 +209,7 @@ static error *make_fixed(const struct runtime *rt, const struct container_option
 	f->cgroup_manager = arena_strdup(l->arena, managers[rt->cgroup_manager]);
 	f->rootless = rt->rootless;
 	f->detached = o->detach;
+	f->container_dir = o->container_dir ? arena_strdup(l->arena, o->container_dir) : NULL;
 	f->annotations = l->spec->annotations;
 	return NULL;
 }

@@ -27,6 +27,7 @@
 	row(STR,      cgroup_manager, "cgroupManager", OPTIONAL) \
 	row(BOOL,     rootless,       "rootless",      OPTIONAL) \
 	row(BOOL,     detached,       "detached",      OPTIONAL) \
+	row(STR,      container_dir,  "containerDir",  OPTIONAL) \
 	row(STR,      rdt_group,      "rdtGroup",      OPTIONAL) \
 	row(STRS,     net_devices,    "netDevices",    OPTIONAL) \
 	row(MAP,      annotations,    "annotations",   OPTIONAL)

@@ -1,0 +1,160 @@
+/* `run --image`: skiff-image brings the layers and makes folders for the container; here they
+ * become a bundle. */
+#include "image.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "cgroup.h"
+#include "runtime.h"
+#include "runtime/helper.h"
+
+enum { PIDS_DEFAULT = 2048 };
+
+static error *prepare(const struct image_options *o, const char *id, struct arena *arena,
+		      struct prepared_image *out)
+{
+	auto_free char *program = NULL;
+	auto_free char *text = NULL;
+	struct strings argv = { 0 };
+	size_t len;
+
+	try(helper_own("skiff-image", &program));
+	const char *const words[] = {
+		program, o->store ? "--root" : NULL, o->store, "prepare", "--container",
+		id,      o->user ? "--user" : NULL,  o->user,  "--quiet", o->image
+	};
+	error *e = NULL;
+	for (size_t i = 0; !e && i < COUNT(words); i++)
+		if (words[i])
+			e = strings_add(&argv, words[i]);
+	if (!e)
+		e = helper_output(argv.v, &text, &len);
+	strings_free(&argv);
+	try(e);
+	try_as(rows_read(&prepared_image_shape, text, len, ROWS_LENIENT, arena, out),
+	       "skiff-image prepare");
+	if (!out->container || !out->upper || !out->work || !out->merged || !out->config ||
+	    !out->lower.n)
+		return error_new(0, "skiff-image prepare: said too little");
+	return NULL;
+}
+
+/* What runs: --entrypoint takes the place of both words of the image's, a command that of Cmd
+ * alone. */
+static error *choose_args(const struct image_options *o, const struct prepared_config *c,
+			  struct arena *arena, struct texts *out)
+{
+	struct texts entry =
+		o->entrypoint ? (struct texts){ (char *[]){ (char *)o->entrypoint, NULL }, 1 }
+			      : c->entrypoint;
+	struct texts cmd = o->command.n ? o->command : o->entrypoint ? (struct texts){ 0 } : c->cmd;
+	char **v = arena_array_of(arena, char *, entry.n + cmd.n + 1);
+
+	if (!v)
+		return arena_exhausted();
+	for (size_t i = 0; i < entry.n; i++)
+		v[i] = arena_strdup(arena, entry.v[i]);
+	for (size_t i = 0; i < cmd.n; i++)
+		v[entry.n + i] = cmd.v[i];
+	*out = (struct texts){ v, entry.n + cmd.n };
+	return out->n ? NULL : error_said(EINVAL, "the image names no program: give a command");
+}
+
+/* Docker's rule for -e KEY: the caller's own value, or none at all. */
+static error *join_env(const struct image_options *o, const struct prepared_config *c,
+		       struct arena *arena, struct texts *out)
+{
+	char **v = arena_array_of(arena, char *, c->env.n + o->env.n + 1);
+	size_t n = 0;
+
+	if (!v)
+		return arena_exhausted();
+	for (size_t i = 0; i < c->env.n; i++)
+		v[n++] = c->env.v[i];
+	for (size_t i = 0; i < o->env.n; i++) {
+		const char *mine = strchr(o->env.v[i], '=') ? NULL : getenv(o->env.v[i]);
+		if (strchr(o->env.v[i], '='))
+			v[n++] = o->env.v[i];
+		else if (mine)
+			v[n++] = arena_printf(arena, "%s=%s", o->env.v[i], mine);
+	}
+	*out = (struct texts){ v, n };
+	return NULL;
+}
+
+static error *make_bundle(const struct runtime *rt, const struct image_options *o, const char *id,
+			  struct arena *arena, struct prepared_image *p)
+{
+	struct container_wishes w = {
+		.id = id,
+		.hostname = o->hostname,
+		.rootfs = p->merged,
+		.lower = p->lower,
+		.upper = p->upper,
+		.work = p->work,
+		.userxattr = p->userxattr,
+		.cwd = o->cwd ? o->cwd : p->config->working_dir,
+		.volumes = p->config->volumes,
+		.binds = o->binds,
+		.cap_add = o->cap_add,
+		.cap_drop = o->cap_drop,
+		.annotations = p->annotations,
+		.terminal = o->terminal,
+		.read_only = o->read_only,
+		.host_network = o->host_network,
+		.no_new_privileges = o->no_new_privileges,
+		.memory = o->memory,
+		.cpu_quota = o->cpu_quota,
+		.pids = o->pids,
+		.uid_mappings = p->uid_mappings.v,
+		.n_uid_mappings = p->uid_mappings.n,
+		.gid_mappings = p->gid_mappings.v,
+		.n_gid_mappings = p->gid_mappings.n,
+	};
+	auto_json struct json *j = NULL;
+	struct spec *spec;
+	const char *text;
+	size_t len;
+
+	if (p->user)
+		w.user = (struct spec_user){ .uid = p->user->uid,
+					     .gid = p->user->gid,
+					     .additional_gids = p->user->more_gids };
+	if (!w.cwd || !*w.cwd)
+		w.cwd = "/";
+	/* a fork bomb in a container that nobody gave a limit should not take the machine with it
+	 */
+	if (!w.pids.set && !rt->rootless && rt->cgroup_manager != CGROUP_DISABLED &&
+	    cgroup_has_controller("pids"))
+		w.pids = (struct opt_i64){ true, PIDS_DEFAULT };
+	try(choose_args(o, p->config, arena, &w.args));
+	try(join_env(o, p->config, arena, &w.env));
+	try(spec_container(&w, arena, &spec));
+	try(json_new(JSON_INDENTED, &j));
+	spec_write(spec, j);
+	try(json_finish(j, &text, &len));
+	return file_create(AT_FDCWD, arena_printf(arena, "%s/config.json", p->container), 0600,
+			   text, len);
+}
+
+error *container_run_image(const struct runtime *rt, struct container_options *c,
+			   const struct image_options *o, int *exit_code)
+{
+	auto_arena struct arena *arena = NULL;
+	struct prepared_image p = { 0 };
+
+	try(arena_new(&arena));
+	try(prepare(o, c->id, arena, &p));
+	c->bundle = p.container;
+	c->container_dir = p.container;
+	c->keep = !o->remove && !c->detach;
+	error *e = make_bundle(rt, o, c->id, arena, &p);
+	if (!e)
+		return container_run(rt, c, exit_code);
+	auto_error error *left = path_remove_tree(AT_FDCWD, p.container);
+	return e;
+}

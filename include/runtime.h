@@ -61,6 +61,8 @@ struct image_options {
 	bool terminal, read_only, host_network, no_new_privileges;
 	bool remove; /* with the container goes its writable layer */
 };
+/* Becomes skiff-image with these words; returns only when it cannot. */
+must_use error *image_program(char *const words[]);
 /* Texts of o must outlive the call. */
 must_use error *container_run_image(const struct runtime *rt, struct container_options *c,
 				    const struct image_options *o, int *exit_code);

@@ -43,6 +43,23 @@ static error *prepare(const struct image_options *o, const char *id, struct aren
 	return NULL;
 }
 
+error *image_program(char *const words[])
+{
+	auto_free char *program = NULL;
+	struct strings argv = { 0 };
+
+	try(helper_own("skiff-image", &program));
+	error *e = strings_add(&argv, program);
+	for (; !e && *words; words++)
+		e = strings_add(&argv, *words);
+	if (!e) {
+		execv(program, argv.v);
+		e = error_errno("%s", program);
+	}
+	strings_free(&argv);
+	return e;
+}
+
 /* What runs: --entrypoint takes the place of both words of the image's, a command that of Cmd
  * alone. */
 static error *choose_args(const struct image_options *o, const struct prepared_config *c,

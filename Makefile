@@ -44,6 +44,11 @@ NET_LIBS := libnl-3.0 libnl-route-3.0 yajl
 NET_OBJ := $(patsubst %.c,$B/%.o,$(wildcard base/*.c netns/*.c))
 $(patsubst %.c,$B/%.o,$(wildcard netns/*.c)): MORE = $(shell pkg-config --cflags $(NET_LIBS))
 
+IMAGE_LIBS := libarchive libcrypto libzstd zlib yajl libcap $(shell pkg-config --exists libisal && echo libisal)
+IMAGE_OBJ := $(patsubst %.c,$B/%.o,$(wildcard base/*.c spec/*.c image/*.c))
+$(patsubst %.c,$B/%.o,$(wildcard image/*.c)): MORE = $(shell pkg-config --cflags $(IMAGE_LIBS)) \
+           $(if $(filter libisal,$(IMAGE_LIBS)),-DHAVE_ISAL)
+
 HOT_SRC := $(foreach f,base spec cgroup runtime cli,$(wildcard $f/*.c)) image/prepared.c
 HOT_OBJ := $(patsubst %.c,$B/%.o,$(filter-out runtime/init_%,$(HOT_SRC)))
 UNIT    := $(wildcard tests/unit/*/*.c)
@@ -52,12 +57,17 @@ HEADERS := $(wildcard include/*.h include/*/*.h */*.h)
 ALL_SRC := $(foreach f,$(FOLDERS),$(wildcard $f/*.c))
 Q       := $(if $(V),,@)
 
-all: $B/skiff $B/libexec/skiff-net
+all: $B/skiff $B/libexec/skiff-net $B/libexec/skiff-image
 
 $B/libexec/skiff-net: $(NET_OBJ)
 	@echo "  LD    $@"
 	@mkdir -p $(@D)
 	$Q$(CC) -o $@ $^ $(S_$(SAN)) $(LDFLAGS) $(shell pkg-config --libs $(NET_LIBS))
+
+$B/libexec/skiff-image: $(IMAGE_OBJ)
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$Q$(CC) -o $@ $^ $(S_$(SAN)) $(LDFLAGS) $(shell pkg-config --libs $(IMAGE_LIBS)) -pthread
 
 $B/skiff: $(HOT_OBJ) $B/init.o
 	@echo "  LD    $@"
@@ -81,7 +91,12 @@ $B/skiff-init: $(INIT_OBJ)
 $B/init.o: $B/skiff-init
 	$Qcd $(@D) && ld -r -b binary -z noexecstack -o init.o skiff-init
 
-$(TESTS): %: %.o $(filter-out $B/cli/%,$(HOT_OBJ)) $B/init.o
+IMAGE_TESTS := $(filter $B/tests/unit/image/%,$(TESTS))
+$(IMAGE_TESTS): %: %.o $(filter-out $B/image/main.o,$(IMAGE_OBJ))
+	@echo "  LD    $@"
+	$Q$(CC) -o $@ $^ $(S_$(SAN)) $(LDFLAGS) $(shell pkg-config --libs $(IMAGE_LIBS)) -pthread
+
+$(filter-out $(IMAGE_TESTS),$(TESTS)): %: %.o $(filter-out $B/cli/%,$(HOT_OBJ)) $B/init.o
 	@echo "  LD    $@"
 	$Q$(CC) -o $@ $^ $(LINK)
 
@@ -137,6 +152,6 @@ compile_commands.json: Makefile $(ALL_SRC)
 clean:
 	rm -rf build compile_commands.json
 
--include $(HOT_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(TESTS:=.d)
+-include $(HOT_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(TESTS:=.d)
 .PHONY: all unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
 .SECONDARY:

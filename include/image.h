@@ -1,5 +1,5 @@
-/* Images: what the program libexec/skiff-image tells those who start it. Its verbs do the work; this is
- * the shape of what `skiff-image prepare` prints as one JSON object. */
+/* Images: what the program libexec/skiff-image tells those who start it. Its verbs do the work;
+ * this is the shape of what `skiff-image prepare` prints as one JSON object. */
 #pragma once
 
 #include "base/rows.h"
@@ -45,13 +45,13 @@
 	row(LIST(spec_id_map),  gid_mappings,   "gidMappings", OPTIONAL)
 /* clang-format on */
 
-/* image: the configuration's digest; manifest: the manifest's. lower: absolute folders of the layers,
- * topmost first. userxattr: overlayfs must be told so. root: what "/" is like, for an upper folder.
- * container, upper, work, merged: with --container only; they exist, empty, and upper is like "/".
- * config: as the image says it, but Env has PATH and HOME, WorkingDir is absolute and clean ("/" when
- * there is none), Volumes are clean and sorted. user: config's User, or --user's, looked up in the
- * image. annotations: data only; what would steer a runtime was left out. The mappings: of a user's
- * store, whose files have these owners; none in root's. */
+/* image: the configuration's digest; manifest: the manifest's. lower: absolute folders of the
+ * layers, topmost first. userxattr: overlayfs must be told so. root: what "/" is like, for an upper
+ * folder. container, upper, work, merged: with --container only; they exist, empty, and upper is
+ * like "/". config: as the image says it, but Env has PATH and HOME, WorkingDir is absolute and
+ * clean ("/" when there is none), Volumes are clean and sorted. user: config's User, or --user's,
+ * looked up in the image. annotations: data only; what would steer a runtime was left out. The
+ * mappings: of a user's store, whose files have these owners; none in root's. */
 SHAPE_STRUCT(prepared_root, IMAGE_ROOT)
 SHAPE_STRUCT(prepared_user, IMAGE_USER)
 SHAPE_STRUCT(prepared_config, IMAGE_PREPARED_CONFIG)

@@ -1,0 +1,272 @@
+/* unpack: BUNDLE/rootfs and BUNDLE/config.json. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/path.h"
+#include "image/bundle.h"
+#include "image/folder.h"
+#include "image/overlay.h"
+#include "image/prepare.h"
+#include "image/remove.h"
+#include "image/verb.h"
+
+static const struct option_row options[] = {
+	OPTIONS_COMMON,
+	OPTIONS_READING,
+	{ "flat", 0, OPT_FLAG, REQUEST(flat), NULL,
+	  "one plain folder; nothing of a source goes into the store" },
+	{ "user", 'u', OPT_TEXT, REQUEST(user), "USER[:GROUP]", "instead of the image's" },
+};
+
+struct target {
+	char *path; /* of the bundle */
+	int bundle, rootfs;
+	bool made_bundle;
+};
+
+static void target_release(struct target *t)
+{
+	free(t->path);
+	if (t->bundle >= 0)
+		close(t->bundle);
+	if (t->rootfs >= 0)
+		close(t->rootfs);
+}
+
+#define auto_target __attribute__((cleanup(target_release)))
+
+/* A new folder, or one without a bundle in it. */
+static error *make_target(const char *path, struct target *t)
+{
+	static const struct timespec epoch[2];
+
+	try(path_absolute(path, &t->path));
+	t->made_bundle = mkdir(t->path, 0755) == 0;
+	if (!t->made_bundle && errno != EEXIST)
+		return error_errno("make %s", path);
+	t->bundle = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->bundle < 0)
+		return error_errno("open %s", path);
+	if (faccessat(t->bundle, "config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return error_new(EEXIST, "%s/config.json", path);
+	if (mkdirat(t->bundle, "rootfs", 0755) < 0)
+		return error_errno("make %s/rootfs", path);
+	t->rootfs = openat(t->bundle, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (t->rootfs < 0 || futimens(t->rootfs, epoch) < 0)
+		return error_errno("open %s/rootfs", path);
+	return NULL;
+}
+
+static void undo_target(const struct target *t)
+{
+	static const char *const made[] = { "rootfs", "upper", "work", "config.json" };
+
+	for (size_t i = 0; t->bundle >= 0 && i < COUNT(made); i++) {
+		auto_error error *e = remove_all(t->bundle, made[i]);
+	}
+	if (t->made_bundle)
+		rmdir(t->path);
+}
+
+static error *write_bundle(struct request *r, const struct target *t,
+			   const struct image_config *config)
+{
+	int fd = t->rootfs;
+	const struct lower_dir roots = { &fd, 1 };
+	auto_json struct json *j = NULL;
+	struct conversion c = { 0 };
+	struct spec *spec = NULL;
+	const char *text;
+	size_t len;
+
+	try(convert(config, &roots, r->rootless->is_rootless, r->user, r->strict, r->arena, &c));
+	try(bundle_spec(&c, r->rootless->uid_maps, r->rootless->n_uid_maps, r->rootless->gid_maps,
+			r->rootless->n_gid_maps, r->arena, &spec));
+	try(json_new(JSON_INDENTED, &j));
+	spec_write(spec, j);
+	try(json_finish(j, &text, &len));
+	return file_create(t->bundle, "config.json", 0644, text, len);
+}
+
+/* --- flat --- */
+
+static void flat_options(const struct import_options *o, struct budget *budget, bool is_bottom,
+			 struct extract_options *how)
+{
+	*budget = (struct budget){ .max_bytes = o->max_bytes, .max_entries = o->max_entries };
+	*how = (struct extract_options){
+		.form = FORM_FLAT,
+		.is_bottom = is_bottom,
+		.devices = o->devices,
+		.metadata = o->metadata,
+		.budget = budget,
+	};
+}
+
+static error *unpack_layer(struct request *r, struct image *image, size_t n,
+			   const struct import_options *o, struct budget *budget,
+			   const struct target *t)
+{
+	struct image_layer *l = &image->layers[n];
+	auto_blob struct blob blob = { .fd = -1 };
+	struct extract_options how;
+	struct layer_output out;
+
+	(void)r;
+	flat_options(o, budget, n == 0, &how);
+	if (image->source->kind == SOURCE_ROOTFS_DIR)
+		return folder_unpack(image->source->fd, t->rootfs, -1, &how, &out);
+	try(image_open_layer(image, l, &blob));
+	const struct layer_input in = {
+		.fd = blob.fd,
+		.offset = blob.offset,
+		.size = blob.size,
+		.blob = l->digest.text[0] ? &l->digest : NULL,
+		.diff_id = l->diff_id.text[0] ? &l->diff_id : NULL,
+		.any_packing = !l->digest.text[0],
+		.inflater = o->inflater,
+		.in_two_threads = sysconf(_SC_NPROCESSORS_ONLN) > 1,
+	};
+	return layer_unpack(&in, t->rootfs, -1, &how, &out);
+}
+
+/* Straight from the source into the bundle. */
+static error *flat_from_source(struct request *r, const char *text, const struct target *t)
+{
+	auto_source struct source *source = NULL;
+	auto_image struct image *image = NULL;
+	struct import_options o;
+	struct platform platform;
+	struct budget budget = { 0 };
+
+	try(request_import_options(r, &o));
+	try(platform_parse(r->platform, &platform));
+	try(source_open(text, &source));
+	try(image_find(source, &platform, &image));
+	for (size_t i = 0; i < image->n_layers; i++) {
+		if (!r->quiet)
+			fprintf(stderr, "layer %zu/%zu\n", i + 1, image->n_layers);
+		try_as(unpack_layer(r, image, i, &o, &budget, t), "%s: layer %zu", source->path,
+		       i + 1);
+	}
+	return write_bundle(r, t, image->config);
+}
+
+/* Out of the store's unpacked layers. */
+static error *flat_from_store(struct request *r, const struct stored_image *image,
+			      const struct target *t)
+{
+	struct import_options o;
+	struct image_config *config = NULL;
+	struct extract_options how;
+	struct extract_result result;
+	struct budget budget = { 0 };
+
+	try(request_import_options(r, &o));
+	o.metadata.trusted_xattrs = true; /* what is in the store was let in */
+	for (size_t i = 0; i < image->layers.n; i++) {
+		struct layer_handle h = { .dir = -1, .diff = -1 };
+		flat_options(&o, &budget, i == 0, &how);
+		try(layer_open(r->store, image->layers.v[i], r->arena, &h));
+		error *e = folder_merge(h.diff, r->store->userxattr, h.meta->has_root, t->rootfs,
+					&how, &result);
+		layer_close(&h);
+		if (e)
+			return error_wrap(e, "layer %s", image->layers.v[i]);
+	}
+	try(image_read_config(r->store, image, r->arena, &config));
+	return write_bundle(r, t, config);
+}
+
+/* --- overlay --- */
+
+static error *by_overlay(struct request *r, const struct stored_image *image,
+			 const struct target *t)
+{
+	struct image_config *config = NULL;
+	struct lower_dir lowers = { 0 };
+	struct texts paths;
+	auto_free char *rootfs = path_join(t->path, "rootfs");
+	auto_free char *upper = path_join(t->path, "upper");
+	auto_free char *work = path_join(t->path, "work");
+
+	if (!rootfs || !upper || !work || mkdirat(t->bundle, "upper", 0755) < 0 ||
+	    mkdirat(t->bundle, "work", 0755) < 0)
+		return error_errno("make %s/upper", t->path);
+	auto_fd int upper_fd = openat(t->bundle, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	try(image_lowers(r->store, image, r->arena, &lowers, &paths));
+	error *e = lowers.n && upper_fd >= 0 ? metadata_copy_folder(lowers.fds[0], upper_fd) : NULL;
+	lower_dir_close(&lowers);
+	if (e)
+		return e;
+	try(overlay_mount(&paths, upper, work, r->store->userxattr, rootfs));
+	struct target mounted = *t;
+	mounted.rootfs = open(rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	e = mounted.rootfs < 0 ? error_errno("open %s", rootfs)
+			       : image_read_config(r->store, image, r->arena, &config);
+	if (!e)
+		e = write_bundle(r, &mounted, config);
+	if (mounted.rootfs >= 0)
+		close(mounted.rootfs);
+	if (e)
+		overlay_unmount(rootfs);
+	return e;
+}
+
+/* An overlay where that is possible, else everything in one folder. */
+static error *from_store(struct request *r, const char *text, const struct target *t)
+{
+	struct stored_image *image = NULL;
+
+	try(request_image(r, text, &image, NULL));
+	if (r->flat)
+		return flat_from_store(r, image, t);
+	if (!r->rootless->is_rootless) {
+		auto_error error *e = by_overlay(r, image, t);
+		if (!e || faccessat(t->bundle, "config.json", F_OK, 0) == 0)
+			return take_ptr(&e);
+		log_warning("no overlay: %s: unpacking into one folder", error_message(e));
+	}
+	return flat_from_store(r, image, t);
+}
+
+static error *unpack_into(struct request *r, const char *text, const struct target *t)
+{
+	struct stored_image *image = NULL;
+
+	if (!r->flat)
+		return from_store(r, text, t);
+	auto_error error *e = store_image_find(r->store, text, r->arena, &image);
+	if (e && source_is(text))
+		return flat_from_source(r, text, t);
+	return e ? take_ptr(&e) : flat_from_store(r, image, t);
+}
+
+static error *unpack(struct request *r, int n, char **words)
+{
+	auto_target struct target t = { .bundle = -1, .rootfs = -1 };
+
+	(void)n;
+	error *e = make_target(words[1], &t);
+	if (e)
+		return e;
+	e = unpack_into(r, words[0], &t);
+	if (e)
+		undo_target(&t);
+	return e;
+}
+
+const struct verb verb_unpack = {
+	.name = "unpack",
+	.args = "SOURCE|NAME BUNDLE",
+	.summary = "make a bundle that skiff run takes",
+	VERB_OPTIONS(options),
+	.min = 2,
+	.max = 2,
+	.needs_store = true,
+	.run = unpack,
+};

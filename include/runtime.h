@@ -63,6 +63,10 @@ struct image_options {
 };
 /* Becomes skiff-image with these words; returns only when it cannot. */
 must_use error *image_program(char *const words[]);
+/* Calls visit with A(dded), C(hanged) or D(eleted) and the path for what differs from the image. */
+must_use error *container_diff(const struct runtime *rt, const char *id,
+			       error *(*visit)(char kind, const char *path, void *context),
+			       void *context);
 /* Texts of o must outlive the call. */
 must_use error *container_run_image(const struct runtime *rt, struct container_options *c,
 				    const struct image_options *o, int *exit_code);

@@ -184,7 +184,9 @@ error *container_explain(const struct runtime *rt, const struct container_option
 	printf("\nmounts:\n");
 	for (size_t i = 0; i < l->mounts.n; i++) {
 		const struct mount_row *row = &l->mounts.v[i];
-		const char *source = row->op == MOUNT_BIND ? row->source : row->type;
+		const char *source = row->op == MOUNT_BIND     ? row->source
+				     : row->op == MOUNT_CHANGE ? "what is there"
+							       : row->type;
 		printf("  %-6s %-24s %s\n", mount_what(row), row->target,
 		       source ? source : "devices");
 	}

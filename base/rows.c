@@ -478,25 +478,25 @@ error *rows_read(const struct shape *shape, const char *text, size_t len, enum r
 /* One function for each kind of row; at is the member. What is absent is left out. */
 static void write_bool(const struct row *row, const char *at, struct json *to)
 {
-	if (*(const bool *)at || row->flag & REQUIRED)
+	if (*(const bool *)at || row->flag != OPTIONAL)
 		json_bool(to, row->json, *(const bool *)at);
 }
 
 static void write_u32(const struct row *row, const char *at, struct json *to)
 {
-	if (*(const uint32_t *)at || row->flag & REQUIRED)
+	if (*(const uint32_t *)at || row->flag != OPTIONAL)
 		json_u64(to, row->json, *(const uint32_t *)at);
 }
 
 static void write_u64(const struct row *row, const char *at, struct json *to)
 {
-	if (*(const uint64_t *)at || row->flag & REQUIRED)
+	if (*(const uint64_t *)at || row->flag != OPTIONAL)
 		json_u64(to, row->json, *(const uint64_t *)at);
 }
 
 static void write_i64(const struct row *row, const char *at, struct json *to)
 {
-	if (*(const int64_t *)at || row->flag & REQUIRED)
+	if (*(const int64_t *)at || row->flag != OPTIONAL)
 		json_i64(to, row->json, *(const int64_t *)at);
 }
 

@@ -87,8 +87,8 @@ extern const struct spec_namespace_facts {
 	row(U64,       width,             "width",             REQUIRED)
 
 #define SPEC_USER(row) \
-	row(U32,       uid,               "uid",               OPTIONAL) \
-	row(U32,       gid,               "gid",               OPTIONAL) \
+	row(U32,       uid,               "uid",               WRITTEN) \
+	row(U32,       gid,               "gid",               WRITTEN) \
 	row(OPT_U32,   umask,             "umask",             OPTIONAL) \
 	row(U32S,      additional_gids,   "additionalGids",    OPTIONAL) \
 	row(STR,       username,          "username",          OPTIONAL)

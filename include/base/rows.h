@@ -38,7 +38,8 @@ enum row_kind {
 	ROW_SUBS, /* the same out of an object: each element begins with `char *key` */
 };
 
-enum row_flag { OPTIONAL = 0, REQUIRED = 1 };
+/* WRITTEN: may be absent, and is written even when it is 0. */
+enum row_flag { OPTIONAL = 0, REQUIRED = 1, WRITTEN = 2 };
 
 struct opt_bool {
 	bool set, value;

@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "base/process.h"
+#include "base/text.h"
 
 static void become_helper(char *const argv[], int err)
 {
@@ -63,29 +64,40 @@ error *helper_run(char *const argv[])
 
 error *helper_output(char *const argv[], char **out, size_t *len)
 {
-	int pipe[2];
+	char said[512];
+	int output[2];
+	int errors[2];
 	int status;
 
-	if (pipe2(pipe, O_CLOEXEC) < 0)
+	if (pipe2(output, O_CLOEXEC) < 0)
 		return error_errno("pipe");
+	if (pipe2(errors, O_CLOEXEC) < 0) {
+		close(output[0]);
+		close(output[1]);
+		return error_errno("pipe");
+	}
 	fflush(NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
-		dup2(pipe[1], 1);
+		dup2(output[1], 1);
+		dup2(errors[1], 2);
 		execvp(argv[0], argv);
 		_exit(errno == ENOENT ? 127 : 126);
 	}
-	close(pipe[1]);
-	error *e = pid < 0 ? error_errno("fork") : fd_read_all(pipe[0], (size_t)16 << 20, out, len);
-	close(pipe[0]);
+	close(output[1]);
+	close(errors[1]);
+	error *e =
+		pid < 0 ? error_errno("fork") : fd_read_all(output[0], (size_t)16 << 20, out, len);
+	close(output[0]); /* one that writes on gets SIGPIPE and ends */
+	first_line(errors[0], said, sizeof(said));
+	close(errors[0]);
 	if (pid < 0)
 		return e;
 	error *waited = process_wait(pid, &status);
 	if (!e && !waited && (!WIFEXITED(status) || WEXITSTATUS(status))) {
 		free(take_ptr(out));
-		/* it has said why */
-		return error_said(0, "%s failed with status %d", argv[0],
-				  process_exit_code(status));
+		const char *why = text_starts(said, "skiff: ") ? said + strlen("skiff: ") : said;
+		return error_said(0, "%s", why[0] ? why : "failed without a word");
 	}
 	error_free(waited);
 	return e;

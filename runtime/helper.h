@@ -9,7 +9,7 @@
 /* Runs argv[0], found in PATH unless it has a slash, with our environment, and waits. Not zero is
  * an error, which ends with the first line that the program wrote to standard error. */
 must_use error *helper_run(char *const argv[]);
-/* The same, and gives back what it wrote to standard output (at most 16 MiB); malloc()ed. Its standard error is ours. */
+/* The same, and gives back what it wrote to standard output (at most 16 MiB); malloc()ed. */
 must_use error *helper_output(char *const argv[], char **out, size_t *len);
 /* Whether such a program is in PATH. */
 bool helper_exists(const char *name);

@@ -11,6 +11,7 @@
 #include "cgroup.h"
 #include "runtime.h"
 #include "runtime/helper.h"
+#include "runtime/state.h"
 
 enum { PIDS_DEFAULT = 2048 };
 
@@ -171,7 +172,9 @@ error *container_run_image(const struct runtime *rt, struct container_options *c
 	c->keep = !o->remove && !c->detach;
 	error *e = make_bundle(rt, o, c->id, arena, &p);
 	if (!e)
-		return container_run(rt, c, exit_code);
+		e = container_run(rt, c, exit_code);
+	if (!e || state_exists(rt->root, c->id))
+		return e;
 	auto_error error *left = path_remove_tree(AT_FDCWD, p.container);
 	return e;
 }

@@ -169,6 +169,13 @@ error *state_open(const char *root, const char *id, bool lock, struct state **ou
 	return NULL;
 }
 
+bool state_exists(const char *root, const char *id)
+{
+	auto_free char *path = path_join(root, id);
+
+	return path && access(path, F_OK) == 0;
+}
+
 error *state_write_fixed(struct state *s, const struct state_fixed *fixed)
 {
 	auto_json struct json *j = NULL;

@@ -59,6 +59,7 @@ must_use error *state_new(const char *root, const char *id, struct state **out);
 /* Opens what is there; with lock it waits for other commands. ENOENT: "container 'X' does not
  * exist". */
 must_use error *state_open(const char *root, const char *id, bool lock, struct state **out);
+bool state_exists(const char *root, const char *id);
 must_use error *state_write_fixed(struct state *s, const struct state_fixed *fixed);
 must_use error *state_write_init(struct state *s, pid_t init);
 void state_free(struct state *s);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "base/kernel.h"
@@ -10,6 +11,7 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "cgroup.h"
+#include "runtime/helper.h"
 #include "runtime/hooks.h"
 
 static error *kill_init(const struct state *s)
@@ -36,6 +38,27 @@ static error *remove_cgroup(const struct state *s)
 		return error_code(e) == ENOENT ? NULL : take_ptr(&e);
 	try(cgroup_signal(c, SIGKILL));
 	return cgroup_remove(c);
+}
+
+/* STORE/containers/ID. Files of an ordinary user's container may belong to ids that only its user
+ * namespace reaches: skiff-image enters one. */
+static error *remove_layer(const char *dir)
+{
+	auto_error error *e = path_remove_tree(AT_FDCWD, dir);
+	auto_free char *program = NULL;
+	auto_free char *store = strdup(dir);
+
+	if (!e || (error_code(e) != EACCES && error_code(e) != EPERM) || !store)
+		return take_ptr(&e);
+	const char *id = strrchr(dir, '/') + 1;
+	for (int up = 0; up < 2; up++) {
+		char *slash = strrchr(store, '/');
+		if (!slash)
+			return take_ptr(&e);
+		*slash = '\0';
+	}
+	try(helper_own("skiff-image", &program));
+	return helper_run((char *[]){ program, "release", "--root", store, (char *)id, NULL });
 }
 
 /* "If any poststop hook fails, the runtime MUST log a warning, but the remaining hooks and
@@ -73,7 +96,7 @@ error *destroy_container(struct state *s, const struct spec *spec)
 		if (!spec)
 			unread = state_spec(s, &spec);
 		if (s->fixed->container_dir)
-			try_as(path_remove_tree(AT_FDCWD, s->fixed->container_dir), "remove the writable layer");
+			try_as(remove_layer(s->fixed->container_dir), "remove the writable layer");
 		/* a container that never had a process has nothing to stop */
 		if (!unread && s->init)
 			run_poststop(s, spec);

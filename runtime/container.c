@@ -125,6 +125,8 @@ static error *must_be_created(const struct state *s)
 {
 	enum container_status status = state_status(s);
 
+	if (!s->fixed)
+		return error_said(0, "cannot start a container whose state is damaged");
 	if (status == CREATED)
 		return NULL;
 	if (status == STOPPED)

@@ -45,13 +45,13 @@ error *container_kill(const struct runtime *rt, const char *id, int signal, bool
 	auto_error error *gone = state_open_init(s, &pidfd);
 	if (gone && !all)
 		return error_said(ESRCH, "container not running");
-	if (all || (signal == SIGKILL && s->fixed->cgroup_path && !has_own_pids(s))) {
+	if (all || (signal == SIGKILL && s->fixed && s->fixed->cgroup_path && !has_own_pids(s))) {
 		auto_cgroup struct cgroup *c = NULL;
 		auto_error error *e = open_cgroup_of(s, &c);
 		if (e && error_code(e) == ENOENT && gone)
 			return NULL; /* nothing is left to be killed */
-		if (!e || !pidfd)
-			return e ? take_ptr(&e) : cgroup_signal(c, signal);
+		if (!e)
+			return cgroup_signal(c, signal);
 	}
 	if (gone)
 		return NULL;
@@ -142,9 +142,8 @@ error *container_state(const struct runtime *rt, const char *id, char **json)
 	enum container_status status = state_status(s);
 	if (!s->fixed)
 		return error_said(0,
-				  "container '%s' is being created, or its creation was killed: "
-				  "try again, or "
-				  "delete --force",
+				  "container '%s' is being created, or its state is damaged: "
+				  "try again, or delete --force",
 				  id);
 	return state_json(s->fixed, status, s->init, true, json);
 }

@@ -46,6 +46,8 @@ static error *must_run(const struct state *s, bool ignore_paused)
 {
 	enum container_status status = state_status(s);
 
+	if (!s->fixed)
+		return error_said(0, "cannot exec in a container whose state is damaged");
 	if (status == RUNNING || status == CREATED || (status == PAUSED && ignore_paused))
 		return NULL;
 	if (status == PAUSED)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -161,8 +162,12 @@ error *state_open(const char *root, const char *id, bool lock, struct state **ou
 		s->fixed = arena_new_of(s->arena, struct state_fixed);
 		if (!s->fixed)
 			return arena_exhausted();
-		try_as(rows_read(&state_fixed_shape, text, len, ROWS_LENIENT, s->arena, s->fixed),
-		       "%s/state.json", s->path);
+		auto_error error *bad =
+			rows_read(&state_fixed_shape, text, len, ROWS_LENIENT, s->arena, s->fixed);
+		if (bad) { /* one that is damaged must still be deletable */
+			log_warning("%s/state.json: %s", s->path, error_message(bad));
+			s->fixed = NULL;
+		}
 	}
 	try(read_init(s));
 	*out = take_ptr(&s);

@@ -293,9 +293,9 @@ static error *personality_has_no_flags(const struct spec *s)
 
 static error *process_is_whole(const struct spec *s)
 {
-	if (s->process)
-		try_as(spec_check_process(s->process), ".process");
-	return NULL;
+	auto_error error *e = s->process ? spec_check_process(s->process) : NULL;
+
+	return e ? wrong(".process%s", error_message(e)) : NULL;
 }
 
 static error *(*const rules[])(const struct spec *) = {

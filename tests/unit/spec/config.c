@@ -55,7 +55,7 @@ static const struct {
 	  ".process.terminal: want true or false" },
 	{ "{" ROOT ",'process':{'cwd':'/','rlimits':[{'type':'RLIMIT_X','soft':1,'hard':1}]}}",
 	  ".process.rlimits[0].type: 'RLIMIT_X' is not a resource limit" },
-	{ "{" ROOT "," NS "]},'process':{'cwd':'x'}}", ".process: .cwd: 'x' is not absolute" },
+	{ "{" ROOT "," NS "]},'process':{'cwd':'x'}}", ".process.cwd: 'x' is not absolute" },
 	{ "{" ROOT "," NS "]},'hostname':'x'}", ".hostname: needs a uts namespace" },
 	{ "{" ROOT "," NS "],'sysctl':{'kernel.pid_max':'1'}}}", ".linux.sysctl.kernel.pid_max" },
 	{ "{" ROOT "," NS "],'sysctl':{'net.ipv4.ip_forward':'1'}}}", "needs a network namespace" },

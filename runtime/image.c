@@ -159,6 +159,47 @@ static error *make_bundle(const struct runtime *rt, const struct image_options *
 			   text, len);
 }
 
+/* A container in the background must not hold whatever waits for our output: it reads nothing, and
+ * writes to a file beside its layer. saved takes what 0, 1 and 2 were. */
+static error *redirect(const char *container, int saved[3])
+{
+	auto_free char *path = path_join(container, "output.log");
+	auto_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	auto_fd int log = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600) : -1;
+
+	if (null < 0 || log < 0)
+		return error_errno("open output.log");
+	for (int fd = 0; fd < 3; fd++) {
+		saved[fd] = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		if (saved[fd] < 0 || dup2(fd ? log : null, fd) < 0)
+			return error_errno("redirect the output");
+	}
+	return NULL;
+}
+
+static void restore(const int saved[3])
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (saved[fd] >= 0) {
+			dup2(saved[fd], fd);
+			close(saved[fd]);
+		}
+}
+
+static error *run_bundle(const struct runtime *rt, const struct container_options *c,
+			 int *exit_code)
+{
+	int saved[3] = { -1, -1, -1 };
+
+	if (!c->detach || c->console_socket)
+		return container_run(rt, c, exit_code);
+	error *e = redirect(c->container_dir, saved);
+	if (!e)
+		e = container_run(rt, c, exit_code);
+	restore(saved);
+	return e;
+}
+
 error *container_run_image(const struct runtime *rt, struct container_options *c,
 			   const struct image_options *o, int *exit_code)
 {
@@ -172,7 +213,7 @@ error *container_run_image(const struct runtime *rt, struct container_options *c
 	c->keep = !o->remove && !c->detach;
 	error *e = make_bundle(rt, o, c->id, arena, &p);
 	if (!e)
-		e = container_run(rt, c, exit_code);
+		e = run_bundle(rt, c, exit_code);
 	if (!e || state_exists(rt->root, c->id))
 		return e;
 	auto_error error *left = path_remove_tree(AT_FDCWD, p.container);

@@ -279,7 +279,9 @@ error *mounts_plan(const struct spec *spec, const struct mounts_facts *facts, st
 	for (size_t i = 0; i < spec->mounts.n; i++) {
 		struct mount_row *row = &rows[n++];
 		auto_free char *clean = path_clean(spec->mounts.v[i].destination);
-		try_as(mount_row_of(&spec->mounts.v[i], facts, arena, row), ".mounts[%zu]", i);
+		auto_error error *e = mount_row_of(&spec->mounts.v[i], facts, arena, row);
+		if (e)
+			return error_said(error_code(e), ".mounts[%zu]%s", i, error_message(e));
 		row->index = i;
 		if (!clean)
 			return error_new(ENOMEM, "mounts");

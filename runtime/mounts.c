@@ -281,7 +281,8 @@ error *mounts_plan(const struct spec *spec, const struct mounts_facts *facts, st
 		auto_free char *clean = path_clean(spec->mounts.v[i].destination);
 		auto_error error *e = mount_row_of(&spec->mounts.v[i], facts, arena, row);
 		if (e)
-			return error_said(error_code(e), ".mounts[%zu]%s", i, error_message(e));
+			return error_said(error_code(e), ".mounts[%zu]%s%s", i,
+					  error_message(e)[0] == '.' ? "" : ": ", error_message(e));
 		row->index = i;
 		if (!clean)
 			return error_new(ENOMEM, "mounts");

@@ -93,9 +93,9 @@ static void what_is_refused(void)
 {
 	struct mount_rows rows;
 
-	CHECK_FAILS(plan("{'destination':'/x'}", &rows), EINVAL, ".mounts[0]: .type: is required");
+	CHECK_FAILS(plan("{'destination':'/x'}", &rows), EINVAL, ".mounts[0].type: is required");
 	CHECK_FAILS(plan("{'destination':'/x','options':['bind']}", &rows), EINVAL,
-		    ".mounts[0]: .source");
+		    ".mounts[0].source");
 	CHECK_FAILS(plan("{'destination':'/x','source':'/','options':['bind','size=1']}", &rows),
 		    EINVAL, "'size=1'");
 	CHECK_FAILS(plan("{'destination':'/x','type':'proc','options':['tmpcopyup']}", &rows),

@@ -234,6 +234,7 @@ static error *walk_make(struct walk *w, const char *part, const struct lower_obj
 	static const struct timespec epoch;
 	struct stat st;
 
+	try(tree_note_folder(w->t, w->at, w->fd));
 	if (mkdirat(w->fd, part, 0700) < 0)
 		return error_errno("make the folder /%s/%s", w->at, part);
 	try(walk_enter(w, part));
@@ -279,6 +280,7 @@ static error *walk_blocked(struct walk *w, const char *part, const struct stat *
 
 	if (!is_whiteout && !is_older)
 		return error_new(ENOTDIR, "/%s/%s", w->at, part);
+	try(tree_note_folder(w->t, w->at, w->fd));
 	if (unlinkat(w->fd, part, 0) < 0)
 		return error_errno("remove /%s/%s", w->at, part);
 	return walk_make(w, part, NULL, is_whiteout);

@@ -21,6 +21,11 @@ static error *mount_image(struct request *r, int n, char **words)
 	lower_dir_close(&lowers);
 	if (paths.n == 0)
 		return error_said(EINVAL, "%s has no layers", words[0]);
+	if (paths.n == 1) {
+		paths.v[paths.n] = arena_printf(r->arena, "%s/empty", r->store->path);
+		if (!paths.v[paths.n++])
+			return arena_exhausted();
+	}
 	return overlay_mount(&paths, NULL, NULL, r->store->userxattr, words[1]);
 }
 

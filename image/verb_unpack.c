@@ -156,6 +156,20 @@ static error *flat_from_source(struct request *r, const char *text, const struct
 	return write_bundle(r, t, image->config);
 }
 
+/* The lowest layer of which something is to be seen. */
+static error *find_first(struct request *r, const struct stored_image *image, size_t *out)
+{
+	*out = 0;
+	for (size_t i = image->layers.n; i-- > 0 && *out == 0;) {
+		struct layer_handle h = { .dir = -1, .diff = -1 };
+		try(layer_open(r->store, image->layers.v[i], r->arena, &h));
+		if (h.meta->opaque_root)
+			*out = i;
+		layer_close(&h);
+	}
+	return NULL;
+}
+
 /* Out of the store's unpacked layers. */
 static error *flat_from_store(struct request *r, const struct stored_image *image,
 			      const struct target *t)
@@ -168,9 +182,11 @@ static error *flat_from_store(struct request *r, const struct stored_image *imag
 
 	try(request_import_options(r, &o));
 	o.metadata.trusted_xattrs = true; /* what is in the store was let in */
-	for (size_t i = 0; i < image->layers.n; i++) {
+	size_t first = 0;
+	try(find_first(r, image, &first));
+	for (size_t i = first; i < image->layers.n; i++) {
 		struct layer_handle h = { .dir = -1, .diff = -1 };
-		flat_options(&o, &budget, i == 0, &how);
+		flat_options(&o, &budget, i == first, &how);
 		try(layer_open(r->store, image->layers.v[i], r->arena, &h));
 		error *e = folder_merge(h.diff, r->store->userxattr, h.meta->has_root, t->rootfs,
 					&how, &result);

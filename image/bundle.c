@@ -231,35 +231,64 @@ static error *set_capabilities(struct spec_process *p, struct arena *arena)
 	return NULL;
 }
 
-static error *add_volumes(struct spec *s, const struct texts *volumes, struct arena *arena)
+error *bundle_overlay(const struct texts *lower, const char *upper, const char *work,
+		      bool userxattr, struct arena *arena, struct spec_mount *out)
+{
+	char **options = arena_array_of(arena, char *, 5);
+	const char *folders = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < lower->n && folders; i++)
+		folders = arena_printf(arena, "%s%s%s", folders, i ? ":" : "", lower->v[i]);
+	if (!options || !folders)
+		return arena_exhausted();
+	options[n++] = arena_printf(arena, "lowerdir=%s", folders);
+	options[n++] = arena_printf(arena, "upperdir=%s", upper);
+	options[n++] = arena_printf(arena, "workdir=%s", work);
+	if (userxattr)
+		options[n++] = arena_strdup(arena, "userxattr");
+	*out = (struct spec_mount){ .destination = (char *)"/",
+				    .type = (char *)"overlay",
+				    .source = (char *)"overlay",
+				    .options = { options, n } };
+	return options[n - 1] ? NULL : arena_exhausted();
+}
+
+/* The overlay goes first, since all else is mounted in it; volumes go last. */
+static error *add_mounts(struct spec *s, const struct bundle *b, struct arena *arena)
 {
 	static char *const options[] = { "nosuid", "nodev", "mode=0755", NULL };
+	const struct texts *volumes = &b->conversion->volumes;
 	struct spec_mount *v =
-		arena_array_of(arena, struct spec_mount, s->mounts.n + volumes->n + 1);
+		arena_array_of(arena, struct spec_mount, s->mounts.n + volumes->n + 2);
+	size_t n = 0;
 
 	if (!v)
 		return arena_exhausted();
-	memcpy(v, s->mounts.v, s->mounts.n * sizeof(*v));
+	if (b->root)
+		v[n++] = *b->root;
+	memcpy(v + n, s->mounts.v, s->mounts.n * sizeof(*v));
+	n += s->mounts.n;
 	for (size_t i = 0; i < volumes->n; i++)
-		v[s->mounts.n + i] =
-			(struct spec_mount){ .destination = volumes->v[i],
-					     .type = (char *)"tmpfs",
-					     .source = (char *)"tmpfs",
-					     .options = { (char **)options, COUNT(options) - 1 } };
+		v[n++] = (struct spec_mount){
+			.destination = volumes->v[i],
+			.type = (char *)"tmpfs",
+			.source = (char *)"tmpfs",
+			.options = { (char **)options, COUNT(options) - 1 },
+		};
 	s->mounts.v = v;
-	s->mounts.n += volumes->n;
+	s->mounts.n = n;
 	return NULL;
 }
 
-error *bundle_spec(const struct conversion *c, const struct spec_id_map *uid_maps,
-		   size_t n_uid_maps, const struct spec_id_map *gid_maps, size_t n_gid_maps,
-		   struct arena *arena, struct spec **out)
+error *bundle_spec(const struct bundle *b, struct arena *arena, struct spec **out)
 {
 	static char *const shell[] = { "sh", NULL };
-	struct spec *s;
+	const struct conversion *c = b->conversion;
+	struct spec *s = NULL;
 
-	try(spec_example(n_uid_maps > 0, n_uid_maps ? uid_maps[0].host_id : 0,
-			 n_gid_maps ? gid_maps[0].host_id : 0, arena, &s));
+	try(spec_example(b->n_uid_maps > 0, b->n_uid_maps ? b->uid_maps[0].host_id : 0,
+			 b->n_gid_maps ? b->gid_maps[0].host_id : 0, arena, &s));
 	struct spec_process *p = s->process;
 	struct spec_user *user = arena_new_of(arena, struct spec_user);
 	if (!user)
@@ -274,13 +303,13 @@ error *bundle_spec(const struct conversion *c, const struct spec_id_map *uid_map
 	p->cwd = (char *)c->cwd;
 	p->no_new_privileges = false;
 	try(set_capabilities(p, arena));
-	try(add_volumes(s, &c->volumes, arena));
+	try(add_mounts(s, b, arena));
 	s->annotations = c->annotations;
-	if (n_uid_maps) {
-		s->linux_->uid_mappings.v = (struct spec_id_map *)uid_maps;
-		s->linux_->uid_mappings.n = n_uid_maps;
-		s->linux_->gid_mappings.v = (struct spec_id_map *)gid_maps;
-		s->linux_->gid_mappings.n = n_gid_maps;
+	if (b->n_uid_maps) {
+		s->linux_->uid_mappings.v = (struct spec_id_map *)b->uid_maps;
+		s->linux_->uid_mappings.n = b->n_uid_maps;
+		s->linux_->gid_mappings.v = (struct spec_id_map *)b->gid_maps;
+		s->linux_->gid_mappings.n = b->n_gid_maps;
 	}
 	*out = s;
 	return NULL;

@@ -20,7 +20,15 @@ struct conversion {
 must_use error *convert(const struct image_config *c, const struct lower_dir *roots, bool userxattr,
 			const char *user, bool strict, struct arena *arena, struct conversion *out);
 
-/* A config.json for the bundle; maps: of a user who has no root, or n_maps 0. */
-must_use error *bundle_spec(const struct conversion *c, const struct spec_id_map *uid_maps,
-			    size_t n_uid_maps, const struct spec_id_map *gid_maps,
-			    size_t n_gid_maps, struct arena *arena, struct spec **out);
+/* A config.json for a bundle. root: an overlay to be mounted at "/", or NULL: rootfs is a plain
+ * folder. maps: of a user who is not root, or n_maps 0. */
+struct bundle {
+	const struct conversion *conversion;
+	const struct spec_mount *root;
+	const struct spec_id_map *uid_maps, *gid_maps;
+	size_t n_uid_maps, n_gid_maps;
+};
+must_use error *bundle_spec(const struct bundle *b, struct arena *arena, struct spec **out);
+/* The overlay of these folders, topmost first. */
+must_use error *bundle_overlay(const struct texts *lower, const char *upper, const char *work,
+			       bool userxattr, struct arena *arena, struct spec_mount *out);

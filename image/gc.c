@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/text.h"
@@ -81,6 +82,17 @@ static error *mark_names(struct marks *m)
 	return NULL;
 }
 
+/* The folders of a bundle that somebody removed are nobody's. */
+static bool has_lost_bundle(int containers, const char *id)
+{
+	auto_free char *bundle = NULL;
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/bundle", id);
+	auto_error error *none = file_read(containers, path, 4096, &bundle, NULL);
+	return !none && access(bundle, F_OK) < 0 && errno == ENOENT;
+}
+
 static error *mark_containers(struct marks *m)
 {
 	int fd = openat(m->store->dir, "containers", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -92,12 +104,14 @@ static error *mark_containers(struct marks *m)
 	for (struct dirent *d; !e && (d = readdir(listing));) {
 		auto_free char *manifest = NULL;
 		char path[300];
-		if (d->d_name[0] == '.')
+		if (d->d_name[0] == '.' || has_lost_bundle(dirfd(listing), d->d_name))
 			continue;
+		snprintf(path, sizeof(path), "containers/%s", d->d_name);
+		e = strings_add(&m->keep, path);
 		snprintf(path, sizeof(path), "%s/image", d->d_name);
 		auto_error error *none =
 			file_read(dirfd(listing), path, DIGEST_MAX, &manifest, NULL);
-		if (!none)
+		if (!none && !e)
 			e = mark_image(m, manifest);
 	}
 	closedir(listing);
@@ -137,6 +151,7 @@ static error *sweep(struct marks *m, struct gc_result *out)
 	if (m->keep.n)
 		qsort(m->keep.v, m->keep.n, sizeof(char *), compare);
 	try(sweep_folder(m, "images", &out->images));
+	try(sweep_folder(m, "containers", &ignored));
 	try(sweep_folder(m, "layers", &out->layers));
 	try(sweep_folder(m, "blobs/sha256", &out->blobs));
 	try(sweep_folder(m, "blobs/sha512", &out->blobs));

@@ -77,8 +77,9 @@ static error *check_container(const char *id)
 }
 
 /* containers/ID, made whole elsewhere: gc never sees it without the name of its image. */
-static error *make_container(struct store *s, const char *id, const struct stored_image *image,
-			     int root, struct arena *arena, struct prepared_image *p)
+static error *make_container(struct store *s, const struct prepare_options *o,
+			     const struct stored_image *image, int root, struct arena *arena,
+			     struct prepared_image *p)
 {
 	static const char *const folders[] = { "new/work", "new/merged", "new/upper" };
 	char **const paths[] = { &p->work, &p->merged, &p->upper };
@@ -86,6 +87,7 @@ static error *make_container(struct store *s, const char *id, const struct store
 	auto_free char *path = NULL;
 	auto_fd int upper = -1;
 
+	const char *id = o->container;
 	try(check_container(id));
 	try(stage_new(s, &stage));
 	if (mkdirat(stage.dir, "new", 0700) < 0)
@@ -104,6 +106,8 @@ static error *make_container(struct store *s, const char *id, const struct store
 	if (root >= 0)
 		try(metadata_copy_folder(root, upper));
 	try(file_create(stage.dir, "new/image", 0600, image->manifest, strlen(image->manifest)));
+	if (o->bundle)
+		try(file_create(stage.dir, "new/bundle", 0600, o->bundle, strlen(o->bundle)));
 	p->container = arena_printf(arena, "%s/containers/%s", s->path, id);
 	if (!p->container || asprintf(&path, "containers/%s", id) < 0)
 		return error_new(ENOMEM, "container");
@@ -183,7 +187,7 @@ static error *prepare(struct store *s, const struct stored_image *image,
 	p->annotations = c.annotations;
 	try(describe_user(&c.user, arena, &p->user));
 	try(describe_root(root, arena, &p->root));
-	return o->container ? make_container(s, o->container, image, root, arena, p) : NULL;
+	return o->container ? make_container(s, o, image, root, arena, p) : NULL;
 }
 
 error *image_prepare(struct store *s, const struct stored_image *image,

@@ -9,7 +9,9 @@
 struct prepare_options {
 	const char *name;      /* as the user called the image; may be NULL */
 	const char *container; /* id: make its folders, keep the image for it; NULL: none */
-	const char *user;      /* instead of the image's */
+	const char *bundle; /* its folders are for this bundle: gc takes them when that is gone; may
+			       be NULL */
+	const char *user;   /* instead of the image's */
 	bool strict;
 };
 

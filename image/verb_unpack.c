@@ -5,11 +5,9 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
-#include "base/log.h"
 #include "base/path.h"
 #include "image/bundle.h"
 #include "image/folder.h"
-#include "image/overlay.h"
 #include "image/prepare.h"
 #include "image/remove.h"
 #include "image/verb.h"
@@ -63,7 +61,7 @@ static error *make_target(const char *path, struct target *t)
 
 static void undo_target(const struct target *t)
 {
-	static const char *const made[] = { "rootfs", "upper", "work", "config.json" };
+	static const char *const made[] = { "rootfs", "config.json" };
 
 	for (size_t i = 0; t->bundle >= 0 && i < COUNT(made); i++) {
 		auto_error error *e = remove_all(t->bundle, made[i]);
@@ -72,24 +70,40 @@ static void undo_target(const struct target *t)
 		rmdir(t->path);
 }
 
-static error *write_bundle(struct request *r, const struct target *t,
-			   const struct image_config *config)
+/* roots: the image's file system, for its users. root: an overlay, or NULL. */
+static error *write_config(struct request *r, const struct target *t,
+			   const struct image_config *config, const struct lower_dir *roots,
+			   const struct spec_mount *root)
 {
-	int fd = t->rootfs;
-	const struct lower_dir roots = { &fd, 1 };
 	auto_json struct json *j = NULL;
 	struct conversion c = { 0 };
 	struct spec *spec = NULL;
 	const char *text;
 	size_t len;
+	const struct bundle b = {
+		.conversion = &c,
+		.root = root,
+		.uid_maps = r->rootless->uid_maps,
+		.n_uid_maps = r->rootless->n_uid_maps,
+		.gid_maps = r->rootless->gid_maps,
+		.n_gid_maps = r->rootless->n_gid_maps,
+	};
 
-	try(convert(config, &roots, r->rootless->is_rootless, r->user, r->strict, r->arena, &c));
-	try(bundle_spec(&c, r->rootless->uid_maps, r->rootless->n_uid_maps, r->rootless->gid_maps,
-			r->rootless->n_gid_maps, r->arena, &spec));
+	try(convert(config, roots, r->rootless->is_rootless, r->user, r->strict, r->arena, &c));
+	try(bundle_spec(&b, r->arena, &spec));
 	try(json_new(JSON_INDENTED, &j));
 	spec_write(spec, j);
 	try(json_finish(j, &text, &len));
 	return file_create(t->bundle, "config.json", 0644, text, len);
+}
+
+static error *write_bundle(struct request *r, const struct target *t,
+			   const struct image_config *config)
+{
+	int fd = t->rootfs;
+	const struct lower_dir roots = { &fd, 1 };
+
+	return write_config(r, t, config, &roots, NULL);
 }
 
 /* --- flat --- */
@@ -200,54 +214,46 @@ static error *flat_from_store(struct request *r, const struct stored_image *imag
 
 /* --- overlay --- */
 
+/* The layers stay in the store, and so does what the container writes: config.json has the overlay,
+ * which only the container's own mount namespace ever shows. */
 static error *by_overlay(struct request *r, const struct stored_image *image,
 			 const struct target *t)
 {
+	struct prepared_image *p = NULL;
 	struct image_config *config = NULL;
 	struct lower_dir lowers = { 0 };
-	struct texts paths;
-	auto_free char *rootfs = path_join(t->path, "rootfs");
-	auto_free char *upper = path_join(t->path, "upper");
-	auto_free char *work = path_join(t->path, "work");
+	struct spec_mount root;
+	struct digest name;
+	char id[32];
 
-	if (!rootfs || !upper || !work || mkdirat(t->bundle, "upper", 0755) < 0 ||
-	    mkdirat(t->bundle, "work", 0755) < 0)
-		return error_errno("make %s/upper", t->path);
-	auto_fd int upper_fd = openat(t->bundle, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	try(image_lowers(r->store, image, r->arena, &lowers, &paths));
-	error *e = lowers.n && upper_fd >= 0 ? metadata_copy_folder(lowers.fds[0], upper_fd) : NULL;
+	try(digest_of(t->path, strlen(t->path), &name));
+	snprintf(id, sizeof(id), "bundle-%.16s", digest_hex(&name));
+	/* an earlier bundle of that name is gone, or there would be a config.json */
+	try(image_release(r->store, id));
+	const struct prepare_options o = {
+		.container = id,
+		.bundle = t->path,
+		.user = r->user,
+		.strict = r->strict,
+	};
+	try(image_prepare(r->store, image, &o, r->rootless, r->arena, &p));
+	try(bundle_overlay(&p->lower, p->upper, p->work, p->userxattr, r->arena, &root));
+	try(image_read_config(r->store, image, r->arena, &config));
+	try(image_lowers(r->store, image, r->arena, &lowers, NULL));
+	error *e = write_config(r, t, config, &lowers, &root);
 	lower_dir_close(&lowers);
-	if (e)
-		return e;
-	try(overlay_mount(&paths, upper, work, r->store->userxattr, rootfs));
-	struct target mounted = *t;
-	mounted.rootfs = open(rootfs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	e = mounted.rootfs < 0 ? error_errno("open %s", rootfs)
-			       : image_read_config(r->store, image, r->arena, &config);
-	if (!e)
-		e = write_bundle(r, &mounted, config);
-	if (mounted.rootfs >= 0)
-		close(mounted.rootfs);
-	if (e)
-		overlay_unmount(rootfs);
+	if (e) {
+		auto_error error *left = image_release(r->store, id);
+	}
 	return e;
 }
 
-/* An overlay where that is possible, else everything in one folder. */
 static error *from_store(struct request *r, const char *text, const struct target *t)
 {
 	struct stored_image *image = NULL;
 
 	try(request_image(r, text, &image, NULL));
-	if (r->flat)
-		return flat_from_store(r, image, t);
-	if (!r->rootless->is_rootless) {
-		auto_error error *e = by_overlay(r, image, t);
-		if (!e || faccessat(t->bundle, "config.json", F_OK, 0) == 0)
-			return take_ptr(&e);
-		log_warning("no overlay: %s: unpacking into one folder", error_message(e));
-	}
-	return flat_from_store(r, image, t);
+	return r->flat || !image->layers.n ? flat_from_store(r, image, t) : by_overlay(r, image, t);
 }
 
 static error *unpack_into(struct request *r, const char *text, const struct target *t)

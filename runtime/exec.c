@@ -130,7 +130,8 @@ static error *open_cgroup(struct life *l, const char *below)
 	return NULL;
 }
 
-/* Where the process is until it has joined the container: this process, and so its child, before the clone. */
+/* Where the process is until it has joined the container: this process, and so its child, before
+ * the clone. */
 static error *set_initial_affinity(const struct spec_affinity *a)
 {
 	unsigned long mask[8192 / 8 / sizeof(long)];
@@ -139,7 +140,8 @@ static error *set_initial_affinity(const struct spec_affinity *a)
 		return NULL;
 	try_as(text_to_bits(a->initial, mask, sizeof(mask)), ".process.execCPUAffinity.initial");
 	if (sys_sched_setaffinity(0, sizeof(mask), mask) < 0)
-		return error_errno(".process.execCPUAffinity.initial: sched_setaffinity %s", a->initial);
+		return error_errno(".process.execCPUAffinity.initial: sched_setaffinity %s",
+				   a->initial);
 	return NULL;
 }
 

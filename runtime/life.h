@@ -26,7 +26,7 @@ enum life_fd {
 	FD_SECCOMP,    /* connected to the agent that takes the seccomp listener */
 	FD_TARGET,     /* exec: pidfd of the container's first process */
 	FD_NOTIFY,     /* host: receives what the program tells of its readiness */
-	FD_NETNS,	 /* host: the container's network namespace, while devices are in it */
+	FD_NETNS,      /* host: the container's network namespace, while devices are in it */
 	FD_COUNT,
 };
 

@@ -174,8 +174,11 @@ static error *read_config(const struct container_options *o, struct life *l)
 		return arena_exhausted();
 	try_as(spec_read(text, l->config_len, l->arena, &spec), "%s", name);
 	if (spec->vm)
-		return error_said(ENOTSUP, "%s: .vm: this build of skiff has no engine for microVMs; without the section it "
-					   "runs as a container", name);
+		return error_said(ENOTSUP,
+				  "%s: .vm: this build of skiff has no engine for microVMs; "
+				  "without the section it "
+				  "runs as a container",
+				  name);
 	if (l->rootless)
 		try(rootless_complete(spec, l->arena, &spec));
 	l->spec = spec;

@@ -149,9 +149,14 @@ bench: all
 compile_commands.json: Makefile $(ALL_SRC)
 	$Qtests/lint/commands "$(subst ",\",$(CC) $(FLAGS))" $(ALL_SRC) >$@
 
+install: all
+	install -D -m 755 $B/skiff $(DESTDIR)$(PREFIX)/bin/skiff
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/skiff $B/libexec/*
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/man/*.1
+
 clean:
 	rm -rf build compile_commands.json
 
 -include $(HOT_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(TESTS:=.d)
-.PHONY: all unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
+.PHONY: all install unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
 .SECONDARY:

@@ -63,6 +63,16 @@ file() { # NAME: of the container's cgroup
 	says $'Mems_allowed_list:\t0'
 }
 
+@test "F64 blockIO.weight: io.bfq.weight or io.weight, or a clear error where the kernel has neither" {
+	limit '.blockIO = {"weight": 500}'
+	if create; then
+		says 500 "$(file io.bfq.weight 2>/dev/null || true)$(file io.weight 2>/dev/null || true)" ||
+			says 49 "$(file io.weight)"
+	else
+		says blockIO.weight "$(<"$log")"
+	fi
+}
+
 @test "F66 blockIO throttles show in io.max" {
 	local number
 	number=$(lsblk -dno MAJ:MIN "$VM_DISK" 2>/dev/null || stat -c '%Hr:%Lr' "$VM_DISK")
@@ -79,6 +89,17 @@ file() { # NAME: of the container's cgroup
 	launch
 	[[ $(file hugetlb.2MB.max) == 4194304 ]]
 	[[ $(file hugetlb.2MB.rsvd.max) == 4194304 ]]
+	run -0 python3 - "$cgroups/skiff/$id/cgroup.procs" <<-'IN'
+		import mmap, os, sys
+		open(sys.argv[1], "w").write(str(os.getpid()))
+		MAP_HUGETLB = 0x40000
+		mmap.mmap(-1, 4 << 20, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | MAP_HUGETLB)
+		try:
+		    mmap.mmap(-1, 2 << 20, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | MAP_HUGETLB)
+		except OSError:
+		    print("refused")
+	IN
+	is refused
 }
 
 @test "F67 a page size that the machine does not have is named" {

@@ -360,6 +360,19 @@ static bool has_whiteout_folder(const char *folder)
 	return false;
 }
 
+static error *apply_whiteout(struct extract *x)
+{
+	int dir;
+	auto_error error *e = tree_folder(&x->tree, x->folder, &dir);
+
+	/* this layer made a file of the folder: that hides everything already. umoci writes such */
+	if (e && error_code(e) == ENOTDIR)
+		return NULL;
+	if (e)
+		return take_ptr(&e);
+	return whiteout_apply(&x->tree, dir, x->leaf, !x->folder[0], &x->result.opaque_root);
+}
+
 static error *apply_entry(struct extract *x, const struct entry *e, struct content *content)
 {
 	int dir;
@@ -371,10 +384,9 @@ static error *apply_entry(struct extract *x, const struct entry *e, struct conte
 	x->leaf = split(x->path, x->folder);
 	if (has_whiteout_folder(x->folder))
 		return error_said(EINVAL, "something inside a whiteout");
-	try(tree_folder(&x->tree, x->folder, &dir));
 	if (whiteout_is(x->leaf))
-		return whiteout_apply(&x->tree, dir, x->leaf, !x->folder[0],
-				      &x->result.opaque_root);
+		return apply_whiteout(x);
+	try(tree_folder(&x->tree, x->folder, &dir));
 	return make(x, dir, e, content);
 }
 

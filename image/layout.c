@@ -216,15 +216,18 @@ static error *find_in_layout(struct image *i, const struct platform *platform)
 
 /* --- docker save --- */
 
+/* "app:1" also finds a name that has more in front, as "host/library/app:1"; no tag means latest.
+ */
 static bool has_tag(const struct docker_image *d, const char *ref)
 {
 	for (size_t t = 0; t < d->repo_tags.n; t++) {
 		const char *tag = d->repo_tags.v[t];
-		if (strcmp(tag, ref) == 0)
-			return true;
-		size_t len = strlen(ref);
-		if (strncmp(tag, ref, len) == 0 && strcmp(tag + len, ":latest") == 0)
-			return true;
+		for (const char *at = tag; at; at = strchr(at, '/') ? strchr(at, '/') + 1 : NULL) {
+			size_t len = strlen(ref);
+			if (strncmp(at, ref, len) == 0 &&
+			    (!at[len] || strcmp(at + len, ":latest") == 0))
+				return true;
+		}
 	}
 	return false;
 }

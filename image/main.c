@@ -12,8 +12,8 @@
 #include "image/verb.h"
 
 static const struct verb *const verbs[] = {
-	&verb_import, &verb_ls,     &verb_inspect, &verb_unpack,  &verb_rm,
-	&verb_gc,     &verb_verify, &verb_mount,   &verb_prepare, &verb_release,
+	&verb_import, &verb_ls,     &verb_inspect, &verb_unpack,  &verb_rm,      &verb_gc,
+	&verb_export, &verb_verify, &verb_mount,   &verb_prepare, &verb_release,
 };
 
 static const struct option_row common[] = { OPTIONS_COMMON };

@@ -134,8 +134,11 @@ static error *open_bind(const struct life *l, struct mount_row *row)
 /* Without a cgroup namespace the container sees its own cgroup and no other. */
 static void open_cgroup(const struct life *l, struct mount_row *row)
 {
-	if (!spec_namespace(l->spec, NS_CGROUP) && l->cgroup)
-		row->fd = sys_open_tree(cgroup_fd(l->cgroup), "", AT_EMPTY_PATH | OPEN_TREE_CLONE);
+	if (spec_namespace(l->spec, NS_CGROUP) || !l->cgroup)
+		return;
+	row->fd = sys_open_tree(cgroup_fd(l->cgroup), "", AT_EMPTY_PATH | OPEN_TREE_CLONE);
+	/* no namespace marks its top: who may write there may lift the limits (CVE-2023-25809) */
+	row->attr_set |= MOUNT_ATTR_RDONLY;
 }
 
 error *host_open_sources(struct life *l)

@@ -535,9 +535,19 @@ static bool only_max(const char *value)
 	return any;
 }
 
+/* What the kernel gives every cgroup anyhow; callers such as containerd name these. */
+static const struct {
+	const char *file, *value;
+} kernel_defaults[] = { { "cpu.max.burst", "0" }, { "cpu.weight", "100" }, { "cpu.idle", "0" } };
+
 bool limit_is_unlimited(const struct limit *l)
 {
-	return !l->file || strcmp(l->value, "max") == 0 || text_starts(l->value, "max ") ||
-	       only_max(l->value) ||
-	       (strcmp(l->file, "cpu.max.burst") == 0 && strcmp(l->value, "0") == 0);
+	if (!l->file || strcmp(l->value, "max") == 0 || text_starts(l->value, "max ") ||
+	    only_max(l->value))
+		return true;
+	for (size_t i = 0; i < COUNT(kernel_defaults); i++)
+		if (strcmp(l->file, kernel_defaults[i].file) == 0 &&
+		    strcmp(l->value, kernel_defaults[i].value) == 0)
+			return true;
+	return false;
 }

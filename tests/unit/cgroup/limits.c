@@ -151,9 +151,10 @@ static void unlimited_is_told(void)
 	with("{\"pids\":{\"limit\":-1}}", NULL, unlimited, "");
 	with("{\"pids\":{\"limit\":1}}", NULL, unlimited, NULL);
 	with("{\"cpu\":{\"period\":1000}}", NULL, unlimited, "");
+	with("{\"cpu\":{\"shares\":1024}}", NULL, unlimited, "");
+	with("{\"cpu\":{\"shares\":1025}}", NULL, unlimited, NULL);
 	with("{\"unified\":{\"io.max\":\"8:0 rbps=max wbps=max\"}}", NULL, unlimited, "");
 	with("{\"unified\":{\"io.max\":\"8:0 rbps=1 wbps=max\"}}", NULL, unlimited, NULL);
-	with("{\"cpu\":{\"shares\":1024}}", NULL, unlimited, NULL);
 }
 
 /* Against the formula as libm computes it, for every value, as a checksum (FNV-1a of two bytes

@@ -118,6 +118,13 @@ static void say(enum log_level level, const char *phase, int code, const char *t
 {
 	if (level > to.level)
 		return;
+	/* one line, and nothing that a terminal would obey: names in it may be anybody's */
+	auto_free char *line = strdup(text);
+	for (char *c = line; c && *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
+	if (line)
+		text = line;
 	fprintf(stderr, "skiff: %s%s\n", level == LOG_LEVEL_WARNING ? "warning: " : "", text);
 	if (to.fd > 0)
 		write_to_log(level, phase, code, text);

@@ -297,6 +297,16 @@ static error *mount_change(struct life *l, struct mount_row *row)
 	return mount_set_attributes(row, target);
 }
 
+/* The row of the devices stands right behind /dev's own, whose mount is at hand; without one they
+ * go into the root's. */
+static int dev_mount(const struct life *l, const struct mount_row *devices)
+{
+	const struct mount_row *before = devices > l->mounts.v ? devices - 1 : NULL;
+	auto_free char *clean = before ? path_clean(before->target) : NULL;
+
+	return clean && strcmp(clean, devices->target) == 0 ? before->fd : -1;
+}
+
 static error *mount_one(struct life *l, struct mount_row *row)
 {
 	switch (row->op) {
@@ -309,8 +319,7 @@ static error *mount_one(struct life *l, struct mount_row *row)
 	case MOUNT_CGROUP:
 		return mount_cgroup(l, row);
 	case MOUNT_DEVICES:
-		/* right behind /dev's own row, whose mount is at hand */
-		return devices_make(l, row > l->mounts.v ? row[-1].fd : -1);
+		return devices_make(l, dev_mount(l, row));
 	}
 	return NULL;
 }

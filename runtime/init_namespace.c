@@ -94,11 +94,9 @@ error *init_new_session(struct life *l)
 	char name[300];
 
 	/* root of the user namespace, whoever it was before; the groups of the host's user mean
-	 * nothing here. Where 0 is not mapped this fails and the user that was mapped stays. */
-	if (l->joined & CLONE_NEWUSER || joins_namespace(l, NS_USER)) {
-		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-			errno = 0;
-	}
+	 * nothing here */
+	if (l->joined & CLONE_NEWUSER || joins_namespace(l, NS_USER) || maps_users(l))
+		step_become_mapped(l);
 	default_signals();
 	setsid(); /* fails only for a process that leads a group already */
 	if (l->no_new_keyring)

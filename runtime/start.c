@@ -108,6 +108,26 @@ static error *keep_capabilities(void)
 	return NULL;
 }
 
+/* 0, or what comes first where 0 is not mapped. */
+static uint32_t mapped_id(const struct spec_id_map *maps, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (maps[i].container_id == 0)
+			return 0;
+	return n ? maps[0].container_id : 0;
+}
+
+bool step_become_mapped(const struct life *l)
+{
+	const struct spec_linux *x = l->spec->linux_;
+	gid_t gid = mapped_id(x->gid_mappings.v, x->gid_mappings.n);
+	uid_t uid = mapped_id(x->uid_mappings.v, x->uid_mappings.n);
+
+	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+		return false;
+	return uid == 0;
+}
+
 static void keep_open(int fd)
 {
 	if (fd >= 0)
@@ -122,11 +142,8 @@ error *step_reexec(struct life *l, enum side me, size_t row)
 	char from[16];
 	char side[16];
 
-	if (maps_users(l) && me == INIT) {
-		/* best effort: 0 may not be mapped */
-		if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
-			try(keep_capabilities());
-	}
+	if (maps_users(l) && me == INIT && !step_become_mapped(l))
+		try(keep_capabilities());
 	/* what the caller has open is not for the second stage, which may wait for `start` for days
 	 */
 	sys_close_range(3 + l->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);

@@ -11,6 +11,9 @@
 
 /* start.c and host_child.c: how a side comes to life, and what becomes of it */
 must_use error *step_start(struct life *l, enum side *me, enum side starts);
+/* In a user namespace: its root, or the first user and group that are mapped, since who is not
+ * mapped cannot make a file. False when it is not root now. */
+bool step_become_mapped(const struct life *l);
 must_use error *step_reexec(struct life *l, enum side me, size_t row);
 /* JOIN, which ends now, has started INIT. */
 must_use error *step_started(struct life *l, pid_t init, int pidfd) __attribute__((weak));

@@ -64,8 +64,8 @@ args() { # WORD...
 
 # Runs a shell script as the container's program, in the foreground; it must succeed.
 inside() { # SCRIPT
-	args sh -c "$1"
-	run -0 skiff run -b "$bundle" "$id"
+	try_inside "$1"
+	[[ $status == 0 ]] || { echo "status $status: $output"; return 1; }
 }
 
 # The same for a script that may fail.

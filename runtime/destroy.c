@@ -63,7 +63,7 @@ static error *remove_layer(const char *dir)
 
 /* "If any poststop hook fails, the runtime MUST log a warning, but the remaining hooks and
  * lifecycle continue." */
-static void run_poststop(struct state *s, const struct spec *spec)
+void run_poststop(struct state *s, const struct spec *spec)
 {
 	struct hook_output to = { spec_annotation(spec, "run.oci.hooks.stdout"),
 				  spec_annotation(spec, "run.oci.hooks.stderr") };

@@ -8,6 +8,8 @@
  * part is removed as far as it got. spec may be NULL: then it is read from the state. */
 must_use error *destroy_container(struct state *s, const struct spec *spec);
 
+void run_poststop(struct state *s, const struct spec *spec);
+
 /* container.c */
 must_use error *publish_process(const struct life *l, const char *pid_file,
 				const char *pidfd_socket);

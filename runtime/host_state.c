@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "cgroup.h"
+#include "runtime/destroy.h"
 #include "runtime/notify.h"
 #include "runtime/state.h"
 #include "runtime/steps.h"
@@ -106,6 +107,14 @@ error *host_record_init(struct life *l)
 	if (l->fd[FD_SECCOMP] >= 0)
 		try(seccomp_state(l, l->hook_state_created));
 	return NULL;
+}
+
+/* "If any createRuntime hook fails, the runtime MUST generate an error, stop the container, and
+ * continue the lifecycle at" its destruction, of which the poststop hooks are a part: what the
+ * hooks before have made is for those to remove. */
+void host_forget_init(struct life *l)
+{
+	run_poststop(l->state, l->spec);
 }
 
 error *host_running(struct life *l)

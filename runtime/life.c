@@ -167,7 +167,7 @@ const struct step container_life[] = {
 	{ HOST, "start the first process",                     joins_none,          .starts = INIT },
 
 	{ HOST, "write the user and group maps",               maps_users,          host_write_maps },
-	{ HOST, "record the first process",                    NULL,                host_record_init },
+	{ HOST, "record the first process",                    NULL,                host_record_init, host_forget_init },
 	{ HOST, "set the score for the out-of-memory killer",  has_oom_score,       host_set_oom_score },
 	{ HOST, "move network devices into the container",     has_net_devices,     host_move_net_devices, host_return_net_devices },
 

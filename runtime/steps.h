@@ -25,6 +25,7 @@ void host_kill_started(struct life *l) __attribute__((weak));
 host_act(host_reserve);
 host_undo(host_unreserve);
 host_act(host_record_init);
+host_undo(host_forget_init);
 host_act(host_listen_start);
 host_act(host_running);
 

@@ -107,19 +107,18 @@ may_make_nodes() {
 	says ptmx
 }
 
-@test "a network device moves into the container" {
-	ip link add "sk0$BATS_SUITE_TEST_NUMBER" type veth peer name "sk1$BATS_SUITE_TEST_NUMBER" 2>/dev/null || skip "no veth devices here"
-	run -0 skiff features
-	if jq -e '.linux.netDevices.enabled' <<<"$output" >/dev/null; then
-		config --arg d "sk0$BATS_SUITE_TEST_NUMBER" '.linux.netDevices = {($d): {"name": "eth0"}}'
-		inside 'ls /sys/class/net'
-		ip link del "sk1$BATS_SUITE_TEST_NUMBER" 2>/dev/null || true
+@test "a network device moves into the container, or the runtime says that it cannot" {
+	near=skn$BATS_SUITE_TEST_NUMBER
+	ip link del "$near" 2>/dev/null || true
+	ip link add "$near" type veth peer name "skf$BATS_SUITE_TEST_NUMBER" || skip "no veth devices here"
+	config --arg d "$near" '.linux.netDevices = {($d): {"name": "eth0"}}'
+	try_inside 'ls /sys/class/net'
+	ip link del "skf$BATS_SUITE_TEST_NUMBER" 2>/dev/null || true
+	if [[ $(skiff features | jq .linux.netDevices.enabled) == true ]]; then
 		is "eth0 lo" "$(paste -sd' ' <<<"$output")"
 	else
-		config --arg d "sk0$BATS_SUITE_TEST_NUMBER" '.linux.netDevices = {($d): {}}'
-		run -1 skiff run -b "$bundle" "$id"
-		ip link del "sk1$BATS_SUITE_TEST_NUMBER"
+		is 1 "$status"
 		one_line
-		says "network devices"
+		says ".linux.netDevices"
 	fi
 }

@@ -162,7 +162,7 @@ bench: all
 	bench/run
 
 compile_commands.json: Makefile $(ALL_SRC)
-	$Qtests/lint/commands "$(subst ",\",$(CC) $(FLAGS))" $(ALL_SRC) >$@
+	$Qtests/lint/commands "$(subst ",\",$(CC) $(FLAGS) $(shell pkg-config --cflags $(NET_LIBS) $(IMAGE_LIBS)))" $(ALL_SRC) >$@
 
 install: all
 	install -D -m 755 $B/skiff $(DESTDIR)$(PREFIX)/bin/skiff

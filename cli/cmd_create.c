@@ -153,15 +153,14 @@ static error *settle_image(struct values *v, int n, char **words)
 	return NULL;
 }
 
-static error *run_image(struct runtime *rt, struct values *v, int n, char **words, int *exit_code)
+static error *run_image(struct runtime *rt, struct values *v, int n, char **words, char *made_up,
+			size_t size, int *exit_code)
 {
-	char made_up[16];
-
 	if (v->bundle || v->o.config)
 		return error_said(EINVAL, "--image and a bundle exclude each other");
 	v->o.id = v->name;
 	if (!v->o.id) {
-		try(made_up_id(made_up, sizeof(made_up)));
+		try(made_up_id(made_up, size));
 		v->o.id = made_up;
 	}
 	try(settle_image(v, n, words));
@@ -177,7 +176,7 @@ static error *run(struct runtime *rt, const void *values, int n, char **words, i
 	char made_up[16];
 
 	if (v.image.image)
-		return run_image(rt, &v, n, words, exit_code);
+		return run_image(rt, &v, n, words, made_up, sizeof(made_up), exit_code);
 	if (n > 1)
 		return error_said(EINVAL,
 				  "a command is for run --image: a bundle's is in its config.json");

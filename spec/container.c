@@ -25,7 +25,7 @@ static error *capability_bits(const struct texts *words, const char *option, uin
 			continue;
 		}
 		if (strlen(word) + used < sizeof(name))
-			strcpy(name + used, word);
+			memcpy(name + used, word, strlen(word) + 1);
 		const struct name *cap = name_find(&capability_names, name);
 		if (!cap)
 			return error_said(EINVAL, "%s: '%s' is not a capability", option, word);

@@ -28,7 +28,8 @@ error *publish_process(const struct life *l, const char *pid_file, const char *p
 	}
 	if (!pidfd_socket)
 		return NULL;
-	try_as(socket_connect(AT_FDCWD, pidfd_socket, SOCK_STREAM, &socket), "--pidfd-socket");
+	try_as(socket_connect(AT_FDCWD, pidfd_socket, SOCK_STREAM, &socket), "--pidfd-socket %s",
+	       pidfd_socket);
 	return message_send(socket, "pidfd", strlen("pidfd"), &l->init_pidfd, 1);
 }
 
@@ -42,8 +43,11 @@ error *connect_console(struct life *l, const char *console_socket, bool detach, 
 					    "--console-socket is given, but .process.terminal is "
 					    "not true")
 			       : NULL;
-	if (console_socket)
-		return socket_connect(AT_FDCWD, console_socket, SOCK_STREAM, &l->fd[FD_CONSOLE]);
+	if (console_socket) {
+		try_as(socket_connect(AT_FDCWD, console_socket, SOCK_STREAM, &l->fd[FD_CONSOLE]),
+		       "--console-socket %s", console_socket);
+		return NULL;
+	}
 	if (detach)
 		return error_said(
 			EINVAL,

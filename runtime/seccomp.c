@@ -315,13 +315,14 @@ static struct entry *collect(struct compiler *c, uint32_t arch, size_t *n, uint3
 	return entries;
 }
 
+/* Neighbours with one answer are one run; a run that begins where the last one did takes its place.
+ */
 static void add_run(struct run *runs, size_t *n, struct run next)
 {
+	if (*n && runs[*n - 1].start == next.start)
+		--*n;
 	struct run *last = *n ? &runs[*n - 1] : NULL;
-
-	if (last && last->start == next.start)
-		*last = next;
-	else if (!last || last->n || next.n || last->action != next.action)
+	if (!last || last->n || next.n || last->action != next.action)
 		runs[(*n)++] = next;
 }
 

@@ -213,8 +213,29 @@ static void unknown_calls_are_enosys(void)
 	arena_free(arena);
 }
 
+/* What installing a filter costs depends on its length: numbers that lie side by side are one
+ * range. */
+static void neighbours_are_one_range(void)
+{
+	static const char json[] = "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{"
+				   "\"action\":\"SCMP_ACT_ALLOW\",\"names\":[\"read\","
+				   "\"write\",\"open\",\"close\",\"stat\",\"fstat\",\"lstat\","
+				   "\"poll\",\"lseek\",\"mmap\",\"mprotect\"]}]}";
+	struct arena *arena;
+	struct spec_seccomp p = { 0 };
+	struct sock_fprog program;
+	unsigned flags;
+
+	CHECK_FINE(arena_new(&arena));
+	CHECK_FINE(rows_read(&spec_seccomp_shape, json, strlen(json), ROWS_LENIENT, arena, &p));
+	CHECK_FINE(seccomp_compile(&p, arena, &program, &flags));
+	CHECK(program.len <= 12);
+	arena_free(arena);
+}
+
 int main(void)
 {
+	neighbours_are_one_range();
 	compare("empty", "{'defaultAction':'SCMP_ACT_ALLOW'}");
 	compare("one", "{'defaultAction':'SCMP_ACT_ALLOW','syscalls':[{'names':['mkdir'],'action':'"
 		       "SCMP_ACT_ERRNO',"

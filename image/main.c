@@ -53,9 +53,9 @@ static error *open_store(struct request *r)
 	return store_open(path, r->rootless->is_rootless, &r->store);
 }
 
-static error *run_verb(const struct verb *v, struct request *r, int argc, char **argv)
+static error *run_verb(const struct verb *v, struct request *r, struct rootless *rootless, int argc,
+		       char **argv)
 {
-	struct rootless rootless;
 	char **words;
 	int n;
 	bool help = false;
@@ -67,8 +67,8 @@ static error *run_verb(const struct verb *v, struct request *r, int argc, char *
 	}
 	if (n < v->min || (v->max >= 0 && n > v->max))
 		return error_said(EINVAL, "want: skiff image %s %s", v->name, v->args);
-	try(rootless_enter(&rootless));
-	r->rootless = &rootless;
+	try(rootless_enter(rootless));
+	r->rootless = rootless;
 	try(arena_new(&r->arena));
 	if (v->needs_store)
 		try(open_store(r));
@@ -98,6 +98,7 @@ static void settle_process(void)
 int main(int argc, char **argv)
 {
 	struct request request = { 0 };
+	struct rootless rootless = { 0 };
 	char **words = NULL;
 	int n = 0;
 	bool help = false;
@@ -115,7 +116,7 @@ int main(int argc, char **argv)
 	if (!e && !v)
 		e = error_said(EINVAL, "unknown verb '%s': see skiff image help", words[0]);
 	if (!e)
-		e = run_verb(v, &request, n, words);
+		e = run_verb(v, &request, &rootless, n, words);
 	if (!e && fflush(stdout) != 0)
 		e = error_errno("write to standard output");
 	if (!e)

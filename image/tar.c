@@ -345,7 +345,7 @@ static error *take_gnu_map(struct tar *t)
 		MORE_FLAG = 504
 	};
 	const char *h = t->header.bytes;
-	char block[TAR_BLOCK];
+	char block[TAR_BLOCK] = { 0 };
 	bool more = true;
 	int64_t size;
 

@@ -9,7 +9,7 @@ LIBS    := libcap libseccomp yajl
 
 # Floors, lowest first; siblings share one word. A folder includes only what stands below it.
 FLOORS  := base spec cgroup+netns+image+vmm runtime guest cli
-FOLDERS := $(subst +, ,$(FLOORS))
+FOLDERS := $(wildcard $(subst +, ,$(FLOORS)))
 
 SAN     ?=
 B       := build$(if $(SAN),/$(SAN))

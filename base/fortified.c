@@ -1,5 +1,6 @@
-/* Functions that glibc's headers put in place of the plain ones when libraries are built with _FORTIFY_SOURCE. Debian's
- * archives of libseccomp, libcap and yajl ask for these three; musl has none of them. */
+/* Functions that glibc's headers put in place of the plain ones when libraries are built with
+ * _FORTIFY_SOURCE. Debian's archives of libseccomp, libcap and yajl ask for these three; musl has
+ * none of them. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -21,6 +21,9 @@ swapping() { # A B
 	"$tools/swap" "$1" "$2" 3>&- &
 	swapper=$!
 }
+watcher_program() { # FILE
+	musl-gcc -static -Os -Wall -Werror -o "$1" "$top/tests/data/attack.c"
+}
 # A hook that looks, while the host can still be seen from the container's mount namespace, whether something is on the victim.
 watch_victim() {
 	cat >"$BATS_TEST_TMPDIR/watch" <<-END
@@ -55,7 +58,7 @@ watch_victim() {
 				at=$(readlink $exe 2>/dev/null) || continue
 				case $at in /bin/busybox|"") continue ;; esac
 				echo "saw $at"
-				{ exec 9<$exe; } 2>/dev/null && { echo "opened"; (echo x >/proc/self/fd/9) 2>/dev/null && echo "WRITTEN"; }
+				(exec 9<$exe && echo "opened" && echo x >/proc/self/fd/9 && echo "WRITTEN") 2>/dev/null
 			done
 		done
 	END
@@ -388,4 +391,251 @@ watch_victim() {
 	run -0 skiff delete --force "$id"
 	kill -0 $other
 	kill $other
+}
+
+@test "S1 what waits for start is a sealed copy, which cannot be written to even when nobody runs it" {
+	before=$(sha256sum <"$SKIFF")
+	all_capabilities
+	create
+	run -0 in_container sh -c 'readlink /proc/1/exe; echo evil >/proc/1/exe; true'
+	says "/memfd:skiff-init (deleted)" "${lines[0]}"
+	says "Text file busy" "${lines[1]}"
+	python3 - "$(pid_of)" "$SKIFF" "$root" "$id" <<-'PYTHON'
+		import fcntl, os, subprocess, sys
+		pid, skiff, root, id = sys.argv[1:]
+		fd = os.open(f"/proc/{pid}/exe", os.O_RDONLY)
+		seals = fcntl.fcntl(fd, 1034)
+		assert seals & 0xf == 0xf, seals
+		subprocess.run([skiff, "--root", root, "start", id], check=True, timeout=20)
+		try:
+		    os.write(os.open(f"/proc/self/fd/{fd}", os.O_WRONLY), b"evil")
+		    sys.exit("written")
+		except PermissionError:
+		    pass
+	PYTHON
+	is "$before" "$(sha256sum <"$SKIFF")"
+}
+
+@test "S1 S21 a watcher inside never sees the host's program while exec enters, nor can open what it sees" {
+	watcher_program "$bundle/rootfs/bin/attack"
+	all_capabilities
+	mkfifo "$BATS_TEST_TMPDIR/stop"
+	launch
+	skiff exec "$id" attack <>"$BATS_TEST_TMPDIR/stop" >"$log.seen" 2>&1 &
+	watcher=$!
+	eventually holds "$log.seen" ready
+	for _ in {1..40}; do in_container true; done
+	echo >"$BATS_TEST_TMPDIR/stop"
+	wait "$watcher"
+	run cat "$log.seen"
+	says "/memfd:skiff-init (deleted)"
+	says "/bin/attack"
+	[[ $output != *"$SKIFF"* && $output != *"build/skiff"* ]]
+	run ! grep '^opened .*skiff' "$log.seen"
+}
+
+@test "S1 S21 a watcher in a pid namespace that another container joins never sees the host's program" {
+	watcher_program "$bundle/rootfs/bin/attack"
+	all_capabilities
+	mkfifo "$BATS_TEST_TMPDIR/stop"
+	launch
+	skiff exec "$id" attack <>"$BATS_TEST_TMPDIR/stop" >"$log.seen" 2>&1 &
+	watcher=$!
+	eventually holds "$log.seen" ready
+	config --arg ns "/proc/$(pid_of)/ns/pid" '(.linux.namespaces[] | select(.type == "pid")).path = $ns | .process.args = ["true"]'
+	for _ in {1..15}; do skiff run -b "$bundle" "$id-2"; done
+	echo >"$BATS_TEST_TMPDIR/stop"
+	wait "$watcher"
+	run cat "$log.seen"
+	says "/memfd:skiff-init (deleted)"
+	[[ $output != *"$SKIFF"* && $output != *"build/skiff"* ]]
+	run ! grep '^opened .*skiff' "$log.seen"
+}
+
+@test "S2 S12 a volume over /proc does not receive what the runtime writes to the real one" {
+	mkdir -p "$BATS_TEST_TMPDIR/fake/sys/net/ipv4" "$BATS_TEST_TMPDIR/fake/self/attr"
+	echo fake >"$BATS_TEST_TMPDIR/fake/sys/net/ipv4/ip_default_ttl"
+	echo fake >"$BATS_TEST_TMPDIR/fake/self/oom_score_adj"
+	config --arg s "$BATS_TEST_TMPDIR/fake" '.mounts += [{destination: "/proc", source: $s, options: ["bind"]}]
+		| .linux.sysctl = {"net.ipv4.ip_default_ttl": "77"} | .process.oomScoreAdj = 123 | .linux.maskedPaths = [] | .linux.readonlyPaths = []'
+	launch
+	is 77 "$(nsenter -t "$(pid_of)" -n cat /proc/sys/net/ipv4/ip_default_ttl)"
+	is 123 "$(<"/proc/$(pid_of)/oom_score_adj")"
+	is fake "$(<"$BATS_TEST_TMPDIR/fake/sys/net/ipv4/ip_default_ttl")"
+	is fake "$(<"$BATS_TEST_TMPDIR/fake/self/oom_score_adj")"
+}
+
+@test "S2 S12 a sysctl file that the volume makes a link leads nowhere" {
+	mkdir -p "$BATS_TEST_TMPDIR/fake/sys/net/ipv4"
+	echo untouched >"$BATS_TEST_TMPDIR/secret"
+	ln -s "$BATS_TEST_TMPDIR/secret" "$BATS_TEST_TMPDIR/fake/sys/net/ipv4/ip_default_ttl"
+	config --arg s "$BATS_TEST_TMPDIR/fake" '.mounts += [{destination: "/proc", source: $s, options: ["bind"]}]
+		| .linux.sysctl = {"net.ipv4.ip_default_ttl": "77"} | .linux.maskedPaths = [] | .linux.readonlyPaths = []'
+	launch
+	is 77 "$(nsenter -t "$(pid_of)" -n cat /proc/sys/net/ipv4/ip_default_ttl)"
+	is untouched "$(<"$BATS_TEST_TMPDIR/secret")"
+}
+
+@test "S3 S4 the magic links of /proc do not lead a mount, a device or a working directory to the host" {
+	n=0
+	for link in /proc/self/root /proc/1/root /proc/self/cwd /proc/self/fd/{3..12}; do
+		ln -sfn "$link" "$bundle/rootfs/magic"
+		for d in "/magic$victim/x" "$link$victim/x" "/magic/x"; do
+			config --arg d "$d" '.mounts[7:] = [{destination: $d, type: "tmpfs", source: "tmpfs"}]'
+			try_inside true
+			untouched
+		done
+		config --arg d "/magic$victim" '.mounts[7:] = [] | .process.cwd = ($d + "/cwd")
+			| .linux.devices = [{type: "c", path: ($d + "/null"), major: 1, minor: 3}]'
+		try_inside true
+		untouched
+		config '.process.cwd = "/" | .linux.devices = []'
+		n=$((n + 1))
+	done
+	is 13 "$n"
+}
+
+@test "S4 a volume that two containers share, whose folder becomes a link: a mount never shows the host's files" {
+	echo "of the host" >"$BATS_TEST_TMPDIR/secret"
+	mkdir -p "$BATS_TEST_TMPDIR/volume/in"
+	ln -s / "$BATS_TEST_TMPDIR/volume/link"
+	config --arg s "$BATS_TEST_TMPDIR/volume" '.mounts += [{destination: "/volume", source: $s, options: ["bind"]},
+		{destination: "/volume/in", type: "tmpfs", source: "tmpfs"}]'
+	swapping "$BATS_TEST_TMPDIR/volume/in" "$BATS_TEST_TMPDIR/volume/link"
+	for _ in {1..30}; do
+		try_inside "cat $BATS_TEST_TMPDIR/secret /volume/*$BATS_TEST_TMPDIR/secret"
+		[[ $output != *"of the host"* ]]
+	done
+	kill -KILL $swapper
+	untouched
+}
+
+@test "S5 configurations beyond 64 KiB arrive whole" {
+	config '.process.env += ["BIG=" + ("x" * 100000), "BIGGER=" + ("y" * 120000)]'
+	inside 'echo ${#BIG} ${#BIGGER}'
+	is "100000 120000"
+	config '.process.args = ["sh", "-c", "echo $#", "sh"] + [range(20000) | tostring]'
+	run -0 skiff run -b "$bundle" "$id"
+	is 20000
+}
+
+@test "S5 two hundred id maps arrive whole" {
+	chmod 755 "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}"
+	chown -hR 100000:100000 "$bundle/rootfs"
+	config '.linux.namespaces += [{"type": "user"}] | .linux.uidMappings = [range(200) | {containerID: (. * 2), hostID: (100000 + . * 2), size: 1}]
+		| .linux.gidMappings = .linux.uidMappings'
+	config 'del(.mounts[] | select(.type == "devpts").options[] | select(startswith("gid=")))'
+	inside 'wc -l </proc/self/uid_map; tail -n1 /proc/self/uid_map'
+	is 200 "${lines[0]}"
+	says 100398 "${lines[1]}"
+}
+
+@test "S7 with a user namespace and none for cgroups the host's cgroups cannot be written to" {
+	users 100000
+	config '.linux.namespaces |= map(select(.type != "cgroup")) | (.mounts[] | select(.type == "cgroup")).options = ["rw"]'
+	inside 'cd /sys/fs/cgroup; mkdir x; echo $$ >cgroup.procs; mount -o remount,rw /sys/fs/cgroup; mkdir x; echo done'
+	is 3 "$(grep -c 'Read-only' <<<"$output")"
+}
+
+@test "S8 a program through a descriptor of the caller's is not run" {
+	printf '#!/bin/sh\necho ran the host\n' >"$BATS_TEST_TMPDIR/program"
+	chmod 755 "$BATS_TEST_TMPDIR/program"
+	for n in {3..20}; do
+		args "/proc/self/fd/$n/program"
+		run ! skiff run -b "$bundle" "$id" 8<"$BATS_TEST_TMPDIR"
+		[[ $output != *"ran the host"* ]] || { echo "$n: $output"; false; }
+	done
+	args sleep 1000
+	launch
+	for n in {3..20}; do
+		run ! skiff exec "$id" "/proc/self/fd/$n/program" 8<"$BATS_TEST_TMPDIR"
+		[[ $output != *"ran the host"* ]] || { echo "$n: $output"; false; }
+	done
+}
+
+@test "S8 what waits for start has no folder open" {
+	create 8</etc 9<"$BATS_TEST_TMPDIR"
+	for fd in "/proc/$(pid_of)/fd/"*; do
+		[[ ! -d $fd ]] || { echo "$fd is $(readlink "$fd")"; false; }
+	done
+}
+
+@test "S10 a volume at /dev with a null of its own masks nothing wrongly" {
+	echo secret >"$bundle/rootfs/etc/hidden"
+	mkdir -p "$BATS_TEST_TMPDIR/dev"/{pts,shm,mqueue}
+	ln -s /proc/sys/kernel/core_pattern "$BATS_TEST_TMPDIR/dev/null"
+	config --arg s "$BATS_TEST_TMPDIR/dev" '(.mounts[] | select(.destination == "/dev")) = {destination: "/dev", source: $s, options: ["bind"]}
+		| .linux.maskedPaths = ["/etc/hidden"]'
+	inside 'stat -c "%t %T" /etc/hidden'
+	is "1 3"
+}
+
+@test "S11 a /dev/pts that is no devpts gives no terminal" {
+	ln -s /dev/ptmx "$BATS_TEST_TMPDIR/ptmx"
+	mkdir -p "$bundle/rootfs/dev/pts"
+	mknod "$bundle/rootfs/dev/pts/ptmx" c 5 2
+	config 'del(.mounts[] | select(.destination | startswith("/dev"))) | .process.terminal = true'
+	"$tools/receive" "$BATS_TEST_TMPDIR/socket" terminal >"$log.tty" 2>&1 3>&- &
+	eventually test -S "$BATS_TEST_TMPDIR/socket"
+	run -1 skiff create -b "$bundle" --console-socket "$BATS_TEST_TMPDIR/socket" "$id"
+	one_line
+	says "/dev/pts"
+	nothing_left
+}
+
+@test "S19 hooks have nothing of the container's: no environment, no folder, no descriptor" {
+	config '.process.env += ["LD_PRELOAD=/evil.so", "EVIL=1"] | .process.cwd = "/tmp"'
+	for kind in prestart createRuntime createContainer poststart poststop; do
+		printf '#!/bin/sh\ntr "\\0" "\\n" </proc/self/environ >%s\npwd >%s\nls -l /proc/self/fd >%s\n' \
+			"$BATS_TEST_TMPDIR/$kind".{env,cwd,fds} >"$BATS_TEST_TMPDIR/$kind"
+		chmod 755 "$BATS_TEST_TMPDIR/$kind"
+		config --arg k "$kind" --arg p "$BATS_TEST_TMPDIR/$kind" '.hooks[$k] = [{path: $p, env: ["ONLY=this", "PATH=/usr/bin:/bin"]}]'
+	done
+	printf '#!/bin/sh\nprobe fds >/trace/start.fds\n' >"$bundle/rootfs/bin/hook"
+	chmod 755 "$bundle/rootfs/bin/hook"
+	mkdir "$BATS_TEST_TMPDIR/trace"
+	config --arg t "$BATS_TEST_TMPDIR/trace" '.mounts += [{"destination": "/trace", "source": $t, "options": ["bind"]}]
+		| .hooks.startContainer = [{path: "/bin/hook", env: ["PATH=/bin"]}]'
+	launch 8</etc
+	skiff delete --force "$id"
+	for kind in prestart createRuntime createContainer poststart poststop; do
+		is $'ONLY=this\nPATH=/usr/bin:/bin' "$(grep -v -e ^PWD= -e ^SHLVL= -e ^_= -e ^OLDPWD= "$BATS_TEST_TMPDIR/$kind.env" | sort)"
+		[[ $(<"$BATS_TEST_TMPDIR/$kind.cwd") =~ ^(/|"$bundle"|"$bundle/rootfs")$ ]] || { echo "$kind in $(<"$BATS_TEST_TMPDIR/$kind.cwd")"; false; }
+		is "0 1 2 3" "$(awk 'NF > 2 { print $9 }' "$BATS_TEST_TMPDIR/$kind.fds" | paste -sd' ')"
+		says "3 -> /proc/" "$(<"$BATS_TEST_TMPDIR/$kind.fds")"
+	done
+	is "0 1 2" "$(cut -d' ' -f1 "$BATS_TEST_TMPDIR/trace/start.fds" | paste -sd' ')"
+}
+
+@test "S22 a process that got the pid of a dead container is not signalled, not even by delete --force" {
+	launch
+	real=$(<"$root/$id/init")
+	sleep 100 3>&- 4>&- &
+	innocent=$!
+	started=$(sed 's/.*) //' "/proc/$innocent/stat" | cut -d' ' -f20)
+	echo "$innocent $((started + 1))" >"$root/$id/init"
+	status_is stopped
+	run -1 skiff kill "$id" KILL
+	says "not running"
+	run skiff exec "$id" true
+	[[ $status != 0 ]]
+	skiff kill --all "$id" TERM || true
+	kill -0 "$innocent"
+	echo "$real" >"$root/$id/init"
+	skiff delete --force "$id"
+	kill -0 "$innocent"
+	kill -KILL "$innocent"
+}
+
+@test "S22 deletes that race each other and a create of the same id leave nothing and kill nobody else's" {
+	for _ in {1..12}; do
+		(create || true) >/dev/null 2>&1 3>&- 4>&- &
+		(sleep 0.0$((RANDOM % 4)); skiff delete --force "$id") >/dev/null 2>&1 3>&- 4>&- &
+		(sleep 0.0$((RANDOM % 4)); skiff delete --force "$id") >/dev/null 2>&1 3>&- 4>&- &
+		(sleep 0.0$((RANDOM % 4)); create || true) >/dev/null 2>&1 3>&- 4>&- &
+		wait
+		skiff delete --force "$id"
+		[[ ! -e $root/$id ]]
+		eventually nothing_left
+	done
 }

@@ -495,21 +495,6 @@ watch_victim() {
 	is 13 "$n"
 }
 
-@test "S4 a volume that two containers share, whose folder becomes a link: a mount never shows the host's files" {
-	echo "of the host" >"$BATS_TEST_TMPDIR/secret"
-	mkdir -p "$BATS_TEST_TMPDIR/volume/in"
-	ln -s / "$BATS_TEST_TMPDIR/volume/link"
-	config --arg s "$BATS_TEST_TMPDIR/volume" '.mounts += [{destination: "/volume", source: $s, options: ["bind"]},
-		{destination: "/volume/in", type: "tmpfs", source: "tmpfs"}]'
-	swapping "$BATS_TEST_TMPDIR/volume/in" "$BATS_TEST_TMPDIR/volume/link"
-	for _ in {1..30}; do
-		try_inside "cat $BATS_TEST_TMPDIR/secret /volume/*$BATS_TEST_TMPDIR/secret"
-		[[ $output != *"of the host"* ]]
-	done
-	kill -KILL $swapper
-	untouched
-}
-
 @test "S5 configurations beyond 64 KiB arrive whole" {
 	config '.process.env += ["BIG=" + ("x" * 100000), "BIGGER=" + ("y" * 120000)]'
 	inside 'echo ${#BIG} ${#BIGGER}'

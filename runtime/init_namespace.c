@@ -9,10 +9,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 
 #include "base/fd.h"
 #include "base/kernel.h"
 #include "base/path.h"
+#include "base/process.h"
 #include "runtime/steps.h"
 
 enum { PROC_MAGIC = 0x9fa0 };
@@ -81,10 +83,13 @@ error *init_own_cgroup(struct life *l)
  * because its seccomp filter may forbid it later. */
 static void default_signals(void)
 {
+	/* the kernel's struct sigaction, all zero: SIG_DFL. By system call, since a C library keeps
+	 * the first real-time signals to itself and leaves them as they are. */
+	static const unsigned long by_default[8];
 	sigset_t none;
 
-	for (int i = 1; i <= SIGRTMAX; i++)
-		signal(i, SIG_DFL);
+	for (int i = 1; i <= SIGNAL_MAX; i++)
+		syscall(SYS_rt_sigaction, i, by_default, NULL, 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

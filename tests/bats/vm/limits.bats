@@ -93,7 +93,7 @@ file() { # NAME: of the container's cgroup
 		import mmap, os, sys
 		open(sys.argv[1], "w").write(str(os.getpid()))
 		MAP_HUGETLB = 0x40000
-		mmap.mmap(-1, 4 << 20, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | MAP_HUGETLB)
+		kept = mmap.mmap(-1, 4 << 20, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | MAP_HUGETLB)
 		try:
 		    mmap.mmap(-1, 2 << 20, flags=mmap.MAP_SHARED | mmap.MAP_ANONYMOUS | MAP_HUGETLB)
 		except OSError:

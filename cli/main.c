@@ -41,6 +41,7 @@ const struct option_row global_options[] = {
 	{ "systemd-cgroup", 's', OPT_FLAG, AT(systemd_cgroup), NULL,     "the same as --cgroup-manager systemd" },
 	{ "rootless",       0,   OPT_TEXT, AT(rootless),       "WHEN",   "true, false or auto" },
 	{ "version",        'v', OPT_FLAG, AT(version),        NULL,     "print the version" },
+	{ "version",        'V', OPT_FLAG, AT(version),        NULL,     "the same" },
 };
 /* clang-format on */
 #undef AT

@@ -17,7 +17,7 @@ extern const char _binary_skiff_init_end[];
 error *host_seal_stage2(struct life *l)
 {
 	static const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-	size_t size = (size_t)(_binary_skiff_init_end - _binary_skiff_init_start);
+	size_t size = (uintptr_t)_binary_skiff_init_end - (uintptr_t)_binary_skiff_init_start;
 	auto_fd int fd = memfd_create("skiff-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 
 	if (fd < 0 && errno == EINVAL)

@@ -147,8 +147,13 @@ static error *hand_over(const struct step *s, struct life *life, enum side me, e
 {
 	if (s->side == holder)
 		return NULL;
-	if (me == holder)
-		return baton_pass(my_end(life, me), BATON_GO_ON, 0, NULL, -1);
+	if (me == holder) {
+		error *e = baton_pass(my_end(life, me), BATON_GO_ON, 0, NULL, -1);
+		if (!e || me != HOST || error_code(e) != EPIPE)
+			return e;
+		error_free(e);
+		return step_died(life);
+	}
 	if (me == HOST)
 		return host_waits(life);
 	return me == s->side ? other_waits(life) : NULL;

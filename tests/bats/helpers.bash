@@ -81,6 +81,13 @@ create() { # [OPTION...]
 launch() { # [OPTION...]
 	skiff run -d -b "$bundle" "$@" "$id" >"$log" 2>&1 || { cat "$log"; return 1; }
 }
+# Like bats' run, for a command whose container may outlive it.
+run_detached() { # WORD...
+	status=0
+	"$@" >"$log" 2>&1 || status=$?
+	output=$(<"$log")
+	mapfile -t lines <<<"$output"
+}
 in_container() { # WORD...
 	skiff exec "$id" "$@"
 }

@@ -3,6 +3,8 @@
  *   probe syscall NUMBER [ARG...]   makes a system call: prints "ok RESULT" or "error ERRNO-NAME"
  *   probe fds                       the descriptors that are open, and what they are
  *   probe memory BYTES              uses that much memory, then waits for the end of its input
+ *   probe huge BYTES                the same with huge pages of 2 MiB
+ *   probe busy                      computes without end
  *   probe orphans N                 leaves N processes without a parent, which end at once
  *   probe stubborn                  ignores SIGTERM, says "ready", waits
  *   probe catch                     says the number of each signal that comes, USR2 ends it
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -72,6 +75,21 @@ static int use_memory(size_t bytes)
 	return memory[bytes / 2] == 1;
 }
 
+/* 0x40000: MAP_HUGETLB. A page that cannot be had is a SIGBUS, one that cannot be reserved an error. */
+static int use_huge_pages(size_t bytes)
+{
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | 0x40000, -1, 0);
+
+	if (memory == MAP_FAILED) {
+		puts("not reserved");
+		return 1;
+	}
+	for (size_t i = 0; i < bytes; i += 4096)
+		memory[i] = 1;
+	puts("used");
+	return 0;
+}
+
 static int leave_orphans(int n)
 {
 	for (int i = 0; i < n; i++)
@@ -118,6 +136,11 @@ int main(int argc, char **argv)
 		return show_fds();
 	if (strcmp(what, "memory") == 0 && argc > 2)
 		return use_memory(strtoul(argv[2], NULL, 0));
+	if (strcmp(what, "huge") == 0 && argc > 2)
+		return use_huge_pages(strtoul(argv[2], NULL, 0));
+	if (strcmp(what, "busy") == 0)
+		for (volatile unsigned long i = 0;; i++) {
+		}
 	if (strcmp(what, "orphans") == 0 && argc > 2)
 		return leave_orphans(atoi(argv[2]));
 	if (strcmp(what, "stubborn") == 0)

@@ -225,15 +225,15 @@ error *cgroup_create(const struct cgroup_request *r, struct cgroup **out)
 				  "the systemd cgroup manager needs skiff-systemd, which is "
 				  "not installed: use --cgroup-manager=cgroupfs");
 	try(cgroup_path_for(r, &path));
+	if (r->resources)
+		try(limits_from(r->resources, NULL, &limits));
 	if (r->manager == CGROUP_DISABLED) {
-		if (r->resources && !r->rootless)
-			log_warning("without a cgroup the limits and device rules of "
-				    ".linux.resources are not in force");
+		if (first_need(&limits))
+			log_warning("%s: this limit is not in force without a cgroup",
+				    first_need(&limits));
 		*out = NULL;
 		return NULL;
 	}
-	if (r->resources)
-		try(limits_from(r->resources, NULL, &limits));
 	error *e = path ? make_at(take_ptr(&path), r, &limits, out)
 			: error_said(EACCES, "no cgroup is delegated to this user");
 	if (!e || !r->rootless || !is_refusal(error_code(e)))

@@ -251,7 +251,8 @@ static error *make_cgroup_request(const struct runtime *rt, struct life *l)
 		.owner_group = host_id(x->gid_mappings.v, x->gid_mappings.n),
 	};
 	l->has_cgroup = rt->cgroup_manager != CGROUP_DISABLED;
-	return NULL;
+	/* no row for it, but a limit that is asked for must not go unheard */
+	return l->has_cgroup ? NULL : cgroup_create(r, &l->cgroup);
 }
 
 static error *make_mounts(struct life *l)

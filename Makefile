@@ -37,7 +37,7 @@ ARCHIVES := $(foreach l,$(LIBS),$(shell pkg-config --variable=libdir $l)/lib$(su
 
 # The second stage, skiff-init, is what a process becomes before a hostile one can look at it. It is built from
 # the same sources, small enough to be copied into a sealed memfd at every start.
-INIT_SRC := $(addprefix base/,arena.c error.c fd.c kernel.c names.c path.c process.c text.c) spec/query.c \
+INIT_SRC := $(addprefix base/,arena.c error.c fd.c kernel.c names.c overlay.c path.c process.c text.c) spec/query.c \
            $(addprefix runtime/,plan.c baton.c life.c start.c hooks.c) $(wildcard runtime/init_*.c)
 INIT_OBJ := $(INIT_SRC:%.c=$B/init/%.o)
 

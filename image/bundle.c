@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/overlay.h"
 #include "base/path.h"
 #include "base/text.h"
 
@@ -235,14 +236,12 @@ error *bundle_overlay(const struct texts *lower, const char *upper, const char *
 		      bool userxattr, struct arena *arena, struct spec_mount *out)
 {
 	char **options = arena_array_of(arena, char *, 5);
-	const char *folders = "";
+	auto_free char *layers = overlay_layers(lower->v, lower->n);
 	size_t n = 0;
 
-	for (size_t i = 0; i < lower->n && folders; i++)
-		folders = arena_printf(arena, "%s%s%s", folders, i ? ":" : "", lower->v[i]);
-	if (!options || !folders)
+	if (!options || !layers)
 		return arena_exhausted();
-	options[n++] = arena_printf(arena, "lowerdir=%s", folders);
+	options[n++] = arena_strdup(arena, layers);
 	options[n++] = arena_printf(arena, "upperdir=%s", upper);
 	options[n++] = arena_printf(arena, "workdir=%s", work);
 	if (userxattr)

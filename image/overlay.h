@@ -3,8 +3,6 @@
 
 #include "base/rows.h"
 
-/* lowers: absolute folders, topmost first. upper and work NULL: to be read only. nosuid and nodev
- * are not set: a bundle's runtime decides. */
-must_use error *overlay_mount(const struct texts *lowers, const char *upper, const char *work,
-			      bool userxattr, const char *target);
-void overlay_unmount(const char *target);
+/* lowers: absolute folders, topmost first; at least two. To be read only. nosuid and nodev are not
+ * set: who mounts decides what is done there. */
+must_use error *image_show(const struct texts *lowers, bool userxattr, const char *target);

@@ -26,7 +26,7 @@ static error *mount_image(struct request *r, int n, char **words)
 		if (!paths.v[paths.n++])
 			return arena_exhausted();
 	}
-	return overlay_mount(&paths, NULL, NULL, r->store->userxattr, words[1]);
+	return image_show(&paths, r->store->userxattr, words[1]);
 }
 
 const struct verb verb_mount = {

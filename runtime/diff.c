@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/overlay.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "runtime.h"
@@ -79,7 +80,7 @@ static error *walk(const struct diff *d, int dir, const char *path, int depth)
 
 static error *open_layers(struct diff *d, char *list)
 {
-	for (char *layer; (layer = strsep(&list, ":")) && d->n < LAYERS_MAX;) {
+	for (char *layer; (layer = overlay_next_layer(&list)) && d->n < LAYERS_MAX;) {
 		d->lower[d->n] = open(layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (d->lower[d->n] < 0)
 			return error_errno("open the layer %s", layer);

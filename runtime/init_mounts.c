@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/kernel.h"
+#include "base/overlay.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "runtime/steps.h"
@@ -170,9 +171,14 @@ static error *mount_old(const struct mount_row *row, int target, int *out)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
 	if (sys_mount(row->source, path, row->type, row->super_flags, data) < 0)
 		return error_errno("mount");
-	/* the new mount hides the target: go through the same name again to reach it */
-	*out = open(path, O_PATH | O_CLOEXEC);
-	return *out < 0 ? error_errno("open the new mount") : mount_set_attributes(row, *out);
+	try(mounted_on(target, out));
+	return mount_set_attributes(row, *out);
+}
+
+static error *mount_layers(struct mount_row *row, int target)
+{
+	try(overlay_mount_on(row->data.v, row->data.n, row->super_flags, target, &row->fd));
+	return mount_set_attributes(row, row->fd);
 }
 
 /* Where the kernel will not make a new one for a user namespace, the host's stands in, read-only
@@ -207,11 +213,13 @@ static error *mount_fs(struct life *l, struct mount_row *row)
 	auto_fd int target = -1;
 
 	try(open_target(l, row, false, &target));
-	bool layered = row->flags & MOUNT_OLD_API && strcmp(row->type, "overlay") == 0;
-	auto_error error *older = layered ? overlay_new(row, &row->fd) : NULL;
-	if (older || (row->flags & MOUNT_OLD_API && !layered)) /* a kernel without "lowerdir+" */
+	bool is_layered = row->flags & MOUNT_OLD_API && strcmp(row->type, "overlay") == 0;
+	if (row->flags & MOUNT_OLD_API && !is_layered)
 		return mount_old(row, target, &row->fd);
-	error *e = layered ? NULL : mount_new_fs(row, &row->fd);
+	error *e = is_layered ? overlay_new(row->data.v, row->data.n, row->attr_set, &row->fd)
+			      : mount_new_fs(row, &row->fd);
+	if (!e && row->fd < 0) /* an older kernel */
+		return mount_layers(row, target);
 	if (e && error_code(e) == EPERM) {
 		error_free(e);
 		e = bind_instead(l, row, &row->fd);

@@ -8,9 +8,6 @@
 must_use error *mount_new_fs(const struct mount_row *row, int *out);
 must_use error *mount_set_attributes(const struct mount_row *row, int mount);
 
-/* init_overlay.c: a detached overlay mount, whatever the length of its options. */
-must_use error *overlay_new(const struct mount_row *row, int *out);
-
 /* init_devices.c: nodes and links in the folder dev, or in the root's /dev when it is -1. */
 must_use error *devices_make(struct life *l, int dev);
 

@@ -3,6 +3,7 @@
 #include <linux/capability.h>
 #include <string.h>
 
+#include "base/overlay.h"
 #include "base/text.h"
 #include "spec.h"
 
@@ -88,20 +89,12 @@ static error *overlay_mount(const struct container_wishes *w, struct arena *aren
 			    struct spec_mount *m)
 {
 	char **options = arena_array_of(arena, char *, 5);
-	size_t size = sizeof("lowerdir=");
+	auto_free char *layers = overlay_layers(w->lower.v, w->lower.n);
 	size_t n = 0;
 
-	for (size_t i = 0; i < w->lower.n; i++)
-		size += strlen(w->lower.v[i]) + 1;
-	char *lower = arena_alloc(arena, size);
-	if (!options || !lower)
+	if (!options || !layers)
 		return arena_exhausted();
-	char *end = stpcpy(lower, "lowerdir=");
-	for (size_t i = 0; i < w->lower.n; i++) {
-		end = stpcpy(end, i ? ":" : "");
-		end = stpcpy(end, w->lower.v[i]);
-	}
-	options[n++] = lower;
+	options[n++] = arena_strdup(arena, layers);
 	options[n++] = arena_printf(arena, "upperdir=%s", w->upper);
 	options[n++] = arena_printf(arena, "workdir=%s", w->work);
 	if (w->userxattr)

@@ -177,3 +177,15 @@ print(g(r + "a", "user.empty"), g(r + "a", "user.bin"), g(r + "b64", "user.b64")
 	agrees <<<'layer(file(b"latin-\xe9"), file("nfd-e\u0301"), file("nfc-\u00e9"), file("line\nend"), link("l", b"\xff"))'
 	is 5 "$(find flat/rootfs -mindepth 1 -print0 | tr -cd '\0' | wc -c)"
 }
+
+@test "as many layers as overlayfs stacks, in a store whose path is long and has a colon" {
+	store="$PWD/a:b,c/$(printf 'long%.0s' {1..40})"
+	mkdir -p "${store%/*}" shown
+	make deep <<-'E1'
+		for i in range(499):
+		    layer(file("layer/%d" % i, str(i)), file("same", str(i)))
+	E1
+	image import --quiet oci:deep
+	run -0 unshare -m sh -ec "$IMAGE mount --root $store t shown; ls shown/layer | wc -l; cat shown/same"
+	is $'499\n498'
+}

@@ -97,7 +97,7 @@ static void settle_process(void)
 
 int main(int argc, char **argv)
 {
-	struct request request = { 0 };
+	struct request request = { .bundle = -1, .above_bundle = -1 };
 	struct rootless rootless = { 0 };
 	char **words = NULL;
 	int n = 0;

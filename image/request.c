@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "image/confine.h"
 #include "image/progress.h"
 #include "image/verb.h"
 
@@ -48,11 +49,28 @@ error *request_import_options(const struct request *r, struct import_options *ou
 	return NULL;
 }
 
-error *request_import(struct request *r, const char *text, const char *name,
+/* Beside the files of the image: documents and records of the store. */
+static const uint64_t NOTES_MAX = (uint64_t)1 << 30;
+
+error *request_confine(struct request *r, const struct import_options *o)
+{
+	const struct confine_folder folders[] = {
+		{ .fd = r->store->dir },
+		{ .fd = r->bundle },
+		/* a bundle's folder that we made goes when the rest fails */
+		{ .fd = r->above_bundle, .only_remove = true },
+	};
+
+	if (r->is_confined)
+		return NULL;
+	r->is_confined = true;
+	return confine(folders, COUNT(folders), o->max_bytes + NOTES_MAX);
+}
+
+error *request_import(struct request *r, struct source *source, const char *name,
 		      struct stored_image **out)
 {
 	static const char *const syncs[] = { "syncfs", "none" };
-	auto_source struct source *source = NULL;
 	auto_image struct image *image = NULL;
 	struct import_progress progress = { 0 };
 	struct import_options options;
@@ -64,7 +82,7 @@ error *request_import(struct request *r, const char *text, const char *name,
 		try(pick("sync", r->sync, syncs, COUNT(syncs), &sync));
 	r->store->sync = (enum sync_how)sync;
 	try(platform_parse(r->platform, &platform));
-	try(source_open(text, &source));
+	try(request_confine(r, &options));
 	try(image_find(source, &platform, &image));
 	options.name = name ? name : image->name;
 	auto_error error *unusable = options.name && !name ? ref_check(options.name) : NULL;
@@ -85,8 +103,10 @@ error *request_image(struct request *r, const char *text, struct stored_image **
 	bool is_source = false;
 
 	if (e && source_is(text)) {
+		auto_source struct source *source = NULL;
 		is_source = true;
-		try(request_import(r, text, NULL, out));
+		try(source_open(text, &source));
+		try(request_import(r, source, NULL, out));
 		error_free(take_ptr(&e));
 	}
 	if (from_source)

@@ -22,7 +22,9 @@ struct request {
 	bool quiet, strict, trusted_xattrs, flat, dry_run, force;
 
 	const struct rootless *rootless;
-	struct store *store; /* open, if the verb needs_store */
+	struct store *store;      /* open, if the verb needs_store */
+	int bundle, above_bundle; /* what unpack makes beside the store, and what it is in */
+	bool is_confined;
 	struct arena *arena;
 	int exit_code;
 };
@@ -60,8 +62,11 @@ extern const struct verb verb_import, verb_ls, verb_inspect, verb_unpack, verb_r
 
 /* request.c: options as the library takes them. */
 must_use error *request_import_options(const struct request *r, struct import_options *out);
+/* From here on the process writes to the store and to the bundle only; see confine.h. For verbs
+ * that read images of others, when their sources are open. */
+must_use error *request_confine(struct request *r, const struct import_options *o);
 /* A source or a name becomes an image of the store. from_source may be NULL. */
 must_use error *request_image(struct request *r, const char *text, struct stored_image **out,
 			      bool *from_source);
-must_use error *request_import(struct request *r, const char *source, const char *name,
+must_use error *request_import(struct request *r, struct source *source, const char *name,
 			       struct stored_image **out);

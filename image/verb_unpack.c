@@ -23,7 +23,7 @@ static const struct option_row options[] = {
 struct target {
 	char *path; /* of the bundle */
 	int bundle, rootfs;
-	bool made_bundle;
+	int above; /* the folder that a bundle which we made is in, else -1 */
 };
 
 static void target_release(struct target *t)
@@ -33,9 +33,22 @@ static void target_release(struct target *t)
 		close(t->bundle);
 	if (t->rootfs >= 0)
 		close(t->rootfs);
+	if (t->above >= 0)
+		close(t->above);
 }
 
 #define auto_target __attribute__((cleanup(target_release)))
+
+static int open_above(const char *path)
+{
+	auto_free char *above = strdup(path);
+	char *slash = above ? strrchr(above, '/') : NULL;
+
+	if (!slash)
+		return -1;
+	slash[slash == above] = '\0';
+	return open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
 
 /* A new folder, or one without a bundle in it. */
 static error *make_target(const char *path, struct target *t)
@@ -43,12 +56,14 @@ static error *make_target(const char *path, struct target *t)
 	static const struct timespec epoch[2];
 
 	try(path_absolute(path, &t->path));
-	t->made_bundle = mkdir(t->path, 0755) == 0;
-	if (!t->made_bundle && errno != EEXIST)
+	bool is_new = mkdir(t->path, 0755) == 0;
+	if (!is_new && errno != EEXIST)
 		return error_errno("make %s", path);
 	t->bundle = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (t->bundle < 0)
 		return error_errno("open %s", path);
+	if (is_new && (t->above = open_above(t->path)) < 0)
+		return error_errno("open the folder of %s", path);
 	if (faccessat(t->bundle, "config.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return error_new(EEXIST, "%s/config.json", path);
 	if (mkdirat(t->bundle, "rootfs", 0755) < 0)
@@ -66,7 +81,7 @@ static void undo_target(const struct target *t)
 	for (size_t i = 0; t->bundle >= 0 && i < COUNT(made); i++) {
 		auto_error error *e = remove_all(t->bundle, made[i]);
 	}
-	if (t->made_bundle)
+	if (t->above >= 0)
 		rmdir(t->path);
 }
 
@@ -160,6 +175,7 @@ static error *flat_from_source(struct request *r, const char *text, const struct
 	try(request_import_options(r, &o));
 	try(platform_parse(r->platform, &platform));
 	try(source_open(text, &source));
+	try(request_confine(r, &o));
 	try(image_find(source, &platform, &image));
 	for (size_t i = 0; i < image->n_layers; i++) {
 		if (!r->quiet)
@@ -196,6 +212,7 @@ static error *flat_from_store(struct request *r, const struct stored_image *imag
 
 	try(request_import_options(r, &o));
 	o.metadata.trusted_xattrs = true; /* what is in the store was let in */
+	try(request_confine(r, &o));
 	size_t first = 0;
 	try(find_first(r, image, &first));
 	for (size_t i = first; i < image->layers.n; i++) {
@@ -270,12 +287,14 @@ static error *unpack_into(struct request *r, const char *text, const struct targ
 
 static error *unpack(struct request *r, int n, char **words)
 {
-	auto_target struct target t = { .bundle = -1, .rootfs = -1 };
+	auto_target struct target t = { .bundle = -1, .rootfs = -1, .above = -1 };
 
 	(void)n;
 	error *e = make_target(words[1], &t);
 	if (e)
 		return e;
+	r->bundle = t.bundle;
+	r->above_bundle = t.above;
 	e = unpack_into(r, words[0], &t);
 	if (e)
 		undo_target(&t);

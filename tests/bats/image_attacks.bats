@@ -319,3 +319,19 @@ layers[0]["digest"] = "sha256:" + "0" * 64'
 		[[ $status == 1 ]]
 	done
 }
+
+@test "where the extractor itself goes astray the kernel keeps it inside" {
+	python3 -c 'import ctypes; raise SystemExit(ctypes.CDLL(None).syscall(444, None, 0, 1) < 2)' || skip "this kernel has no Landlock that can confine"
+	gcc -shared -fPIC -o astray.so "$top/tests/data/astray.c"
+	for recipe in 'layer(file("astray"))' 'layer(folder("astray"))' 'layer(link("astray", "x"))' 'layer(fifo("astray"))' \
+		'layer(char("astray", 1, 3))' 'layer(file("a"), hard("astray", "a"))' 'layer(file("gone"), link("gone", "x"))'; do
+		make evil <<<"$recipe"
+		for flat in "" --flat; do
+			rm -rf store bundle
+			run env LD_PRELOAD="$PWD/astray.so" "$IMAGE" unpack --root "$store" --quiet $flat oci:evil bundle
+			[[ $status == 1 && $output =~ "Permission denied"|"cross-device" ]] || { echo "$recipe $flat: $status: $output"; return 1; }
+			[[ ! -e bundle || $recipe == *gone* ]] || { echo "$recipe $flat"; find bundle; return 1; }
+			untouched
+		done
+	done
+}

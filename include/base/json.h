@@ -26,6 +26,10 @@ void json_u64(struct json *j, const char *key, uint64_t value);
 void json_double(struct json *j, const char *key, double value);
 void json_null(struct json *j, const char *key);
 
+/* --- json_copy.c: the members of the object that text holds go into the object that was begun
+ * last. EPROTO when it is no object; what came before the fault is written then. */
+must_use error *json_copy_members(struct json *j, const char *text, size_t len);
+
 /* The text so far, which lives as long as j; len may be NULL. */
 must_use error *json_finish(struct json *j, const char **text, size_t *len);
 void json_free(struct json *j);

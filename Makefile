@@ -41,6 +41,12 @@ INIT_SRC := $(addprefix base/,arena.c error.c fd.c kernel.c names.c overlay.c pa
            $(addprefix runtime/,plan.c baton.c life.c start.c hooks.c) $(wildcard runtime/init_*.c)
 INIT_OBJ := $(INIT_SRC:%.c=$B/init/%.o)
 
+# Sandboxes: skiff-sandbox is the monitor on the host, a second stage of its own; skiff-agent is process 1 of the guest,
+# with the same runtime as skiff.
+MONITOR_OBJ := $(INIT_OBJ) $(patsubst %.c,$B/init/%.o,$(wildcard runtime/monitor_*.c) runtime/life_vm.c runtime/wire.c \
+           runtime/stream.c base/loop.c vmm/qemu.c)
+AGENT_OBJ = $(filter-out $B/musl/cli/%,$(MUSL_OBJ)) $(patsubst %.c,$B/musl/%.o,$(wildcard guest/*.c))
+
 # Programs of their own, for what needs heavier libraries; skiff executes them.
 NET_LIBS := libnl-3.0 libnl-route-3.0 yajl
 NET_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base/*.c netns/*.c)))
@@ -51,8 +57,8 @@ IMAGE_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base
 $(patsubst %.c,$B/%.o,$(wildcard image/*.c)): MORE = $(shell pkg-config --cflags $(IMAGE_LIBS)) \
            $(if $(filter libisal,$(IMAGE_LIBS)),-DHAVE_ISAL)
 
-HOT_SRC := $(filter-out runtime/init_% base/fortified.c,$(foreach f,base spec cgroup runtime cli,$(wildcard $f/*.c))) \
-           image/prepared.c
+HOT_SRC := $(filter-out runtime/init_% runtime/monitor_% base/fortified.c,$(foreach f,base spec cgroup vmm runtime cli,\
+           $(wildcard $f/*.c))) image/prepared.c
 HOT_OBJ := $(HOT_SRC:%.c=$B/%.o)
 MUSL_OBJ := $(HOT_SRC:%.c=$B/musl/%.o) $B/musl/base/fortified.o
 UNIT    := $(wildcard tests/unit/*/*.c)
@@ -61,7 +67,17 @@ HEADERS := $(wildcard include/*.h include/*/*.h */*.h)
 ALL_SRC := $(foreach f,$(FOLDERS),$(wildcard $f/*.c))
 Q       := $(if $(V),,@)
 
-all: $B/skiff $B/libexec/skiff-net $B/libexec/skiff-image
+all: $B/skiff $(addprefix $B/libexec/skiff-,net image sandbox agent)
+
+$B/libexec/skiff-sandbox: $(filter-out $B/init/runtime/init_main.o,$(MONITOR_OBJ))
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$Q$(MUSL) -static -Wl,--gc-sections -o $@ $^ $(LDFLAGS)
+
+$B/libexec/skiff-agent: $(AGENT_OBJ) $B/init.o
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$Q$(MUSL) -static -s -o $@ $^ $(LDFLAGS) $(ARCHIVES)
 
 $B/libexec/skiff-net: $(NET_OBJ)
 	@echo "  LD    $@"

@@ -10,6 +10,8 @@
 #include "cgroup.h"
 #include "spec.h"
 
+struct sock_fprog;
+
 /* Facts that all commands share, from the global options. */
 struct runtime {
 	const char *root; /* the folder of states, absolute */
@@ -20,6 +22,15 @@ struct runtime {
 
 /* --- container.c: from a bundle to a container --- */
 
+/* The machine of a sandbox, as options say it; what is not given (NULL, 0) config.json's vm section
+ * says. */
+struct vm_options {
+	const char *hypervisor, *kernel, *initrd, *image; /* paths */
+	struct texts parameters;                          /* of the kernel */
+	uint32_t vcpus;
+	uint64_t memory; /* bytes */
+};
+
 struct container_options {
 	const char *id;
 	const char *bundle;         /* a folder; its config.json unless config is given */
@@ -28,6 +39,10 @@ struct container_options {
 	const char *pid_file;       /* NULL or a file, absolute */
 	const char *pidfd_socket;   /* NULL or a socket's path */
 	uint32_t preserve_fds;
+	const char *sandbox; /* kvm, qemu, auto, none; NULL: what config.json asks for */
+	struct vm_options vm;
+	const struct sock_fprog *filter; /* NULL: made from config.json; else compiled elsewhere */
+	unsigned filter_flags;
 	bool no_pivot;
 	bool no_new_keyring;
 	bool detach;
@@ -79,6 +94,8 @@ struct exec_options {
 	const char *pidfd_socket;
 	const char *cgroup; /* below the container's, or NULL */
 	uint32_t preserve_fds;
+	const struct sock_fprog *filter; /* as in container_options */
+	unsigned filter_flags;
 	bool detach;
 };
 struct exec;

@@ -16,6 +16,7 @@
 #include "runtime/life_make.h"
 #include "runtime/notify.h"
 #include "runtime/state.h"
+#include "runtime/vm.h"
 
 error *publish_process(const struct life *l, const char *pid_file, const char *pidfd_socket)
 {
@@ -80,7 +81,7 @@ error *container_create(const struct runtime *rt, const struct container_options
 	l->pauses = true;
 	l->detached = true;
 	try(connect_console(l, o->console_socket, true, &ours));
-	try(plan_walk(container_life, l, HOST, 0, HOST));
+	try(plan_walk(l->plan, l, HOST, 0, HOST));
 	error *e = publish_process(l, o->pid_file, o->pidfd_socket);
 	return e ? take_back(l, e) : NULL;
 }
@@ -95,7 +96,7 @@ error *container_run(const struct runtime *rt, const struct container_options *o
 	try(connect_console(l, o->console_socket, o->detach, &console));
 	if (!o->detach)
 		try(foreground_begin(&f));
-	error *e = plan_walk(container_life, l, HOST, 0, HOST);
+	error *e = plan_walk(l->plan, l, HOST, 0, HOST);
 	if (!e)
 		e = publish_process(l, o->pid_file, o->pidfd_socket);
 	if (!e && o->detach && l->fd[FD_NOTIFY] >= 0)
@@ -156,13 +157,14 @@ error *container_start(const struct runtime *rt, const char *id)
 	l->spec = spec;
 	l->process = spec->process;
 	l->fixed = l->state->fixed;
+	l->plan = l->fixed->sandbox ? vm_life : container_life;
 	l->init = l->state->init;
 	l->pauses = true;
 	l->notifies = notify_is_wanted() && faccessat(l->state->dir, "notify", F_OK, 0) == 0;
 	if (l->notifies)
 		try(notify_bind(l, &l->fd[FD_NOTIFY]));
 	try(baton_pass(l->fd[FD_BATON_HOST], BATON_GO_ON, 0, NULL, -1));
-	try(plan_walk(container_life, l, HOST, plan_after_pause(container_life), INIT));
+	try(plan_walk(l->plan, l, HOST, plan_after_pause(l->plan), INIT));
 	if (!l->notifies)
 		return NULL;
 	close(take_fd(&l->state->lock)); /* it may take a while: let other commands in */
@@ -186,7 +188,7 @@ error *container_explain(const struct runtime *rt, const struct container_option
 
 	try(life_of_bundle(rt, o, &l));
 	l->pauses = true;
-	plan_explain(container_life, l);
+	plan_explain(l->plan, l);
 	printf("\nmounts:\n");
 	for (size_t i = 0; i < l->mounts.n; i++) {
 		const struct mount_row *row = &l->mounts.v[i];

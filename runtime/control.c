@@ -13,6 +13,7 @@
 #include "runtime.h"
 #include "runtime/destroy.h"
 #include "runtime/state.h"
+#include "runtime/vm_control.h"
 
 static error *open_cgroup_of(const struct state *s, struct cgroup **out)
 {
@@ -45,6 +46,8 @@ error *container_kill(const struct runtime *rt, const char *id, int signal, bool
 	auto_error error *gone = state_open_init(s, &pidfd);
 	if (gone && !all)
 		return error_said(ESRCH, "container not running");
+	if (s->fixed && s->fixed->sandbox)
+		return gone ? NULL : vm_kill(s, signal, all);
 	if (all || (signal == SIGKILL && s->fixed && s->fixed->cgroup_path && !has_own_pids(s))) {
 		auto_cgroup struct cgroup *c = NULL;
 		auto_error error *e = open_cgroup_of(s, &c);
@@ -106,6 +109,8 @@ error *container_update(const struct runtime *rt, const char *id,
 	if (state_status(s) == STOPPED)
 		return error_said(
 			0, "cannot update a container that has stopped: container not running");
+	if (s->fixed->sandbox)
+		return vm_update(s, resources);
 	try(open_cgroup_of(s, &c));
 	try(cgroup_set_limits(c, resources));
 	return cgroup_set_devices(c, resources->devices.v, resources->devices.n,
@@ -206,6 +211,8 @@ error *container_stats(const struct runtime *rt, const char *id, struct json *to
 	try(state_open(rt->root, id, false, &s));
 	if (state_status(s) == STOPPED)
 		return error_said(0, "container '%s' is not running", id);
+	if (s->fixed && s->fixed->sandbox)
+		return vm_stats(s, to);
 	try(open_cgroup_of(s, &c));
 	return cgroup_stats(c, to);
 }

@@ -13,6 +13,7 @@
 #include "runtime/life_make.h"
 #include "runtime/rootless.h"
 #include "runtime/state.h"
+#include "runtime/vm_control.h"
 
 struct exec {
 	struct life *life;
@@ -145,6 +146,22 @@ static error *set_initial_affinity(const struct spec_affinity *a)
 	return NULL;
 }
 
+static error *run_in_sandbox(struct life *l, const struct exec_options *o, int *exit_code)
+{
+	auto_fd int unused = -1;
+
+	if (o->console_socket || o->detach)
+		try(connect_console(l, o->console_socket, o->detach, &unused));
+	if (o->detach) {
+		try(vm_exec(l, o, exit_code));
+		return publish_process(l, o->pid_file, o->pidfd_socket);
+	}
+	l->init = getpid(); /* this process stands for the program */
+	l->init_pidfd = sys_pidfd_open(l->init);
+	try(publish_process(l, o->pid_file, o->pidfd_socket));
+	return vm_exec(l, o, exit_code);
+}
+
 error *exec_run(struct exec *x, const struct exec_options *o, int *exit_code)
 {
 	struct life *l = x->life;
@@ -154,7 +171,10 @@ error *exec_run(struct exec *x, const struct exec_options *o, int *exit_code)
 	l->detached = o->detach;
 	if (!x->process->args.n)
 		return error_said(EINVAL, ".process.args is required");
+	try(life_set_filter(l, o->filter, o->filter_flags));
 	try(life_set_process(l, x->process, o->preserve_fds));
+	if (l->fixed->sandbox)
+		return run_in_sandbox(l, o, exit_code);
 	try(open_cgroup(l, o->cgroup));
 	try(set_initial_affinity(x->process->exec_cpu_affinity));
 	try(connect_console(l, o->console_socket, o->detach, &console));

@@ -36,7 +36,7 @@ bool joins_any(const struct life *l)
 	return l->is_exec || makes_namespace(l, NS_TIME);
 }
 
-static bool joins_none(const struct life *l)
+bool joins_none(const struct life *l)
 {
 	return !joins_any(l);
 }
@@ -46,7 +46,7 @@ bool maps_users(const struct life *l)
 	return makes_namespace(l, NS_USER);
 }
 
-static bool has_cgroup(const struct life *l)
+bool has_cgroup(const struct life *l)
 {
 	return l->has_cgroup;
 }
@@ -56,22 +56,22 @@ static bool has_own_cgroup_namespace(const struct life *l)
 	return makes_namespace(l, NS_CGROUP);
 }
 
-static bool has_rdt(const struct life *l)
+bool has_rdt(const struct life *l)
 {
 	return l->spec->linux_->intel_rdt != NULL;
 }
 
-static bool has_oom_score(const struct life *l)
+bool has_oom_score(const struct life *l)
 {
 	return l->process && l->process->oom_score_adj.set;
 }
 
-static bool has_net_devices(const struct life *l)
+bool has_net_devices(const struct life *l)
 {
 	return l->spec->linux_->net_devices.n > 0;
 }
 
-static bool makes_network(const struct life *l)
+bool makes_network(const struct life *l)
 {
 	return makes_namespace(l, NS_NETWORK);
 }
@@ -86,12 +86,12 @@ static bool has_sysctls(const struct life *l)
 	return l->spec->linux_->sysctl.n > 0;
 }
 
-static bool has_runtime_hooks(const struct life *l)
+bool has_runtime_hooks(const struct life *l)
 {
 	return l->spec->hooks->prestart.n || l->spec->hooks->create_runtime.n;
 }
 
-static bool has_container_hooks(const struct life *l)
+bool has_container_hooks(const struct life *l)
 {
 	return l->spec->hooks->create_container.n > 0;
 }
@@ -101,7 +101,7 @@ static bool has_start_hooks(const struct life *l)
 	return l->spec->hooks->start_container.n > 0;
 }
 
-static bool has_poststart_hooks(const struct life *l)
+bool has_poststart_hooks(const struct life *l)
 {
 	return l->spec->hooks->poststart.n > 0;
 }
@@ -111,7 +111,7 @@ static bool has_masks(const struct life *l)
 	return l->spec->linux_->masked_paths.n || l->spec->linux_->readonly_paths.n;
 }
 
-static bool has_terminal(const struct life *l)
+bool has_terminal(const struct life *l)
 {
 	return l->process && l->process->terminal;
 }

@@ -27,6 +27,7 @@ enum life_fd {
 	FD_TARGET,     /* exec: pidfd of the container's first process */
 	FD_NOTIFY,     /* host: receives what the program tells of its readiness */
 	FD_NETNS,      /* host: the container's network namespace, while devices are in it */
+	FD_COMMANDS,   /* sandbox: where exec, kill and the like call the monitor */
 	FD_COUNT,
 };
 
@@ -34,6 +35,7 @@ struct cgroup;
 struct cgroup_request;
 struct state;
 struct state_fixed;
+struct vm;
 
 struct life {
 	/* what is asked for: const during the walk */
@@ -62,8 +64,10 @@ struct life {
 	struct mount_rows mounts;
 	struct sock_fprog filter; /* .len 0: none */
 	unsigned filter_flags;
+	bool has_filter;  /* it was given, not made from config.json */
 	char *const *env; /* complete, NULL-terminated */
 	const struct pairs *annotations;
+	struct vm *vm; /* NULL: no sandbox */
 
 	/* what the walk brings: written by the host, before the other side starts or is handed the
 	 * baton */
@@ -100,3 +104,13 @@ bool makes_namespace(const struct life *l, enum namespace_type type);
 bool joins_namespace(const struct life *l, enum namespace_type type);
 bool joins_any(const struct life *l);
 bool maps_users(const struct life *l);
+bool joins_none(const struct life *l);
+bool has_cgroup(const struct life *l);
+bool has_rdt(const struct life *l);
+bool has_oom_score(const struct life *l);
+bool has_net_devices(const struct life *l);
+bool makes_network(const struct life *l);
+bool has_runtime_hooks(const struct life *l);
+bool has_container_hooks(const struct life *l);
+bool has_poststart_hooks(const struct life *l);
+bool has_terminal(const struct life *l);

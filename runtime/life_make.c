@@ -15,6 +15,7 @@
 #include "runtime/rootless.h"
 #include "runtime/seccomp.h"
 #include "runtime/state.h"
+#include "runtime/vm.h"
 
 error *life_new(const struct runtime *rt, struct life **out)
 {
@@ -141,6 +142,23 @@ static error *count_preserved(struct life *l, uint32_t preserve_fds, uint32_t *l
 	return NULL;
 }
 
+error *life_set_filter(struct life *l, const struct sock_fprog *filter, unsigned flags)
+{
+	struct sock_filter *copy;
+
+	if (!filter)
+		return NULL;
+	copy = arena_array_of(l->arena, struct sock_filter, filter->len + 1U);
+	if (!copy)
+		return arena_exhausted();
+	for (unsigned i = 0; i < filter->len; i++)
+		copy[i] = filter->filter[i];
+	l->filter = (struct sock_fprog){ .len = filter->len, .filter = copy };
+	l->filter_flags = flags;
+	l->has_filter = true;
+	return NULL;
+}
+
 error *life_set_process(struct life *l, const struct spec_process *process, uint32_t preserve_fds)
 {
 	uint32_t listen_fds;
@@ -151,10 +169,30 @@ error *life_set_process(struct life *l, const struct spec_process *process, uint
 	try(count_preserved(l, preserve_fds, &listen_fds));
 	try(make_env(l, listen_fds));
 	l->has_console = process->terminal;
-	if (l->spec->linux_->seccomp)
-		try(seccomp_compile(l->spec->linux_->seccomp, l->arena, &l->filter,
-				    &l->filter_flags));
+	/* a sandbox's filter is for the guest */
+	const struct spec_seccomp *seccomp =
+		l->vm ? l->vm->asked->linux_->seccomp : l->spec->linux_->seccomp;
+	if (seccomp && !l->has_filter)
+		try(seccomp_compile(seccomp, l->arena, &l->filter, &l->filter_flags));
 	return NULL;
+}
+
+/* A sandbox walks another table, with the host's part of config.json. */
+static error *make_sandbox(const struct container_options *o, struct life *l)
+{
+	enum vm_choice choice;
+	const struct spec *asked = l->spec;
+
+	try(vm_choose(asked, o->sandbox, &choice));
+	if (choice == VM_NONE)
+		return NULL;
+	l->vm = arena_new_of(l->arena, struct vm);
+	if (!l->vm)
+		return arena_exhausted();
+	l->vm->engine = choice;
+	l->plan = vm_life;
+	try(vm_with_options(asked, &o->vm, l->arena, &asked));
+	return vm_divide(asked, l->rootless, l->arena, l->vm, &l->spec);
 }
 
 static error *read_config(const struct container_options *o, struct life *l)
@@ -173,16 +211,10 @@ static error *read_config(const struct container_options *o, struct life *l)
 	if (!l->config)
 		return arena_exhausted();
 	try_as(spec_read(text, l->config_len, l->arena, &spec), "%s", name);
-	if (spec->vm)
-		return error_said(ENOTSUP,
-				  "%s: .vm: this build of skiff has no engine for microVMs; "
-				  "without the section it "
-				  "runs as a container",
-				  name);
 	if (l->rootless)
 		try(rootless_complete(spec, l->arena, &spec));
 	l->spec = spec;
-	return NULL;
+	return make_sandbox(o, l);
 }
 
 /* What state.json will say. */
@@ -211,6 +243,7 @@ static error *make_fixed(const struct runtime *rt, const struct container_option
 			     : arena_strdup(l->arena, "root");
 	f->cgroup_manager = arena_strdup(l->arena, managers[rt->cgroup_manager]);
 	f->rootless = rt->rootless;
+	f->sandbox = l->vm != NULL;
 	f->detached = o->detach;
 	f->container_dir = o->container_dir ? arena_strdup(l->arena, o->container_dir) : NULL;
 	f->annotations = l->spec->annotations;
@@ -265,7 +298,7 @@ static error *make_mounts(struct life *l)
 			auto_error error *none = cgroup_mount_path(&cgroup_root);
 		}
 	facts.cgroup_root = cgroup_root;
-	if (notify_is_wanted()) {
+	if (notify_is_wanted() && !l->vm) {
 		l->notifies = true;
 		facts.notify = arena_printf(l->arena, "%s/%s/notify", l->state_root, l->id);
 		facts.notify_target = NOTIFY_TARGET;
@@ -291,6 +324,7 @@ error *life_of_bundle(const struct runtime *rt, const struct container_options *
 	try_as(make_mounts(l), "config.json");
 	try(make_fixed(rt, o, l));
 	try(make_cgroup_request(rt, l));
+	try(life_set_filter(l, o->filter, o->filter_flags));
 	try_as(life_set_process(l, l->spec->process, o->preserve_fds), "config.json");
 	*out = take_ptr(&l);
 	return NULL;

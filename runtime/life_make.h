@@ -9,6 +9,8 @@ must_use error *life_new(const struct runtime *rt, struct life **out);
 /* Reads the bundle and makes everything that can be made without starting anything. */
 must_use error *life_of_bundle(const struct runtime *rt, const struct container_options *options,
 			       struct life **out);
+/* A seccomp program that was compiled elsewhere; NULL: none, life_set_process makes it. */
+must_use error *life_set_filter(struct life *l, const struct sock_fprog *filter, unsigned flags);
 /* Sets process and all that depends on it: environment, filter, terminal. */
 must_use error *life_set_process(struct life *l, const struct spec_process *process,
 				 uint32_t preserve_fds);

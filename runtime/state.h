@@ -30,6 +30,7 @@
 	row(STR,      container_dir,  "containerDir",  OPTIONAL) \
 	row(STR,      rdt_group,      "rdtGroup",      OPTIONAL) \
 	row(STRS,     net_devices,    "netDevices",    OPTIONAL) \
+	row(BOOL,     sandbox,        "sandbox",       OPTIONAL) \
 	row(MAP,      annotations,    "annotations",   OPTIONAL)
 /* clang-format on */
 

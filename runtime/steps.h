@@ -56,6 +56,12 @@ host_undo(host_return_net_devices);
 host_act(host_make_rdt);
 host_undo(host_remove_rdt);
 
+/* host_vm.c */
+host_act(host_find_machine);
+host_act(host_listen_commands);
+host_act(host_open_monitor);
+host_act(host_find_network);
+
 /* init_namespace.c */
 init_act(init_join_namespaces);
 init_act(init_join_container);
@@ -93,3 +99,12 @@ init_act(init_hooks_start_container);
 init_act(init_wait_start);
 init_act(init_set_seccomp);
 init_act(init_exec);
+
+/* monitor_*.c: INIT of a sandbox */
+init_act(monitor_gather);
+init_act(monitor_open_terminal);
+init_act(monitor_leave_host);
+init_act(monitor_start_machine);
+init_act(monitor_create);
+init_act(monitor_wait_start);
+init_act(monitor_serve);

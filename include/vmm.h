@@ -1,0 +1,59 @@
+/* Machines: what a sandbox's guest runs on. An engine brings one to life; all give it the same
+ * devices: a port to the agent, a file system, a serial console for its kernel's last words, taps.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/rows.h"
+#include "base/text.h"
+
+/* A network device: a tap, open, and the address that the guest's device has. */
+struct machine_tap {
+	int fd;
+	const char *mac;
+};
+
+struct machine {
+	const char *program; /* of the engine */
+	bool kvm;            /* else the processor is emulated */
+	uint32_t vcpus;
+	uint64_t memory;    /* bytes, a multiple of 1 MiB */
+	const char *kernel; /* paths as the engine sees them */
+	const char *initrd;
+	const char *options; /* the kernel's command line */
+	const char *image;   /* NULL, or the disk /dev/vda, read-only */
+	const char *image_format;
+	const char *fs_socket; /* the file server listens there */
+	const char *fs_tag;
+	int agent; /* connected sockets, inherited */
+	const char *agent_name;
+	int console;
+	const struct machine_tap *taps;
+	size_t n_taps;
+	const struct texts *more; /* words that config.json adds, or NULL */
+};
+
+/* --- qemu.c --- */
+
+/* The command line of QEMU's microvm: no firmware tables but ACPI, no PCI, devices on virtio-mmio.
+ */
+must_use error *machine_qemu_words(const struct machine *m, struct strings *out);
+
+/* --- initramfs.c --- */
+
+/* Writes a cpio archive with the agent as /init and, from the directory modules (-1: none), the
+ * kernel's modules that modules/order names. */
+must_use error *machine_write_initramfs(int fd, const char *agent, int modules);
+
+/* --- probe.c --- */
+
+/* Whether /dev/kvm runs kernels, found out by a guest of a few instructions. NULL: it does; else
+ * the reason and what to do. Takes some milliseconds, never more than a second. */
+must_use error *machine_probe_kvm(void);
+/* How fast this processor's time stamp counter runs; an emulated one shows the same counter. Takes
+ * five milliseconds. */
+uint64_t machine_tsc_khz(void);

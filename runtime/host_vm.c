@@ -1,0 +1,278 @@
+/* HOST: what a sandbox needs of this host: an engine, a kernel, an initramfs, its network. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "runtime/helper.h"
+#include "runtime/state.h"
+#include "runtime/steps.h"
+#include "runtime/vm.h"
+#include "vmm.h"
+
+/* --- the engine --- */
+
+static const char *find_in_path(struct arena *arena, const char *name)
+{
+	const char *path = getenv("PATH");
+
+	for (const char *dir = path ? path : ""; *dir;) {
+		size_t len = strcspn(dir, ":");
+		char *file = arena_printf(arena, "%.*s/%s", (int)len, dir, name);
+		if (len && file && access(file, X_OK) == 0)
+			return file;
+		dir += len + (dir[len] == ':');
+	}
+	return NULL;
+}
+
+static error *find_engine(struct life *l)
+{
+	struct vm *vm = l->vm;
+	const struct spec_vm *asked = vm->asked->vm;
+	const char *given = asked && asked->hypervisor ? asked->hypervisor->path : NULL;
+
+	if (given) {
+		if (access(given, X_OK) < 0)
+			return error_errno(".vm.hypervisor.path: %s", given);
+		vm->program = given;
+		vm->program_parameters = asked->hypervisor->parameters;
+		return NULL;
+	}
+	vm->program = find_in_path(l->arena, "qemu-system-x86_64");
+	if (!vm->program)
+		return error_said(
+			ENOENT, "a sandbox needs QEMU, and there is no qemu-system-x86_64 in PATH: "
+				"install it (Debian: qemu-system-x86), or run without --sandbox");
+	return NULL;
+}
+
+static error *find_file_server(struct vm *vm)
+{
+	static const char *const places[] = { "/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd" };
+
+	for (size_t i = 0; i < COUNT(places); i++)
+		if (access(places[i], X_OK) == 0) {
+			vm->file_server = places[i];
+			return NULL;
+		}
+	return error_said(
+		ENOENT,
+		"a sandbox under QEMU needs virtiofsd, which is neither %s nor %s: install "
+		"it (Debian: qemu-system-common, virtiofsd)",
+		places[0], places[1]);
+}
+
+/* auto and qemu do with an emulated processor where there is no other; kvm does not. */
+static error *find_processor(struct vm *vm)
+{
+	auto_error error *no_kvm = machine_probe_kvm();
+
+	if (no_kvm && vm->engine == VM_KVM)
+		return error_wrap(take_ptr(&no_kvm), "--sandbox kvm");
+	vm->kvm = !no_kvm;
+	vm->engine = VM_QEMU;
+	return NULL;
+}
+
+/* --- the kernel and its initramfs --- */
+
+/* Where `skiff kernel fetch` leaves them; the first that is there. */
+static error *find_kernel(struct arena *arena, const char **out)
+{
+	const char *asked = getenv("SKIFF_KERNELS");
+	const char *home = getenv("HOME");
+	const char *data = getenv("XDG_DATA_HOME");
+	const char *places[] = {
+		asked ? arena_printf(arena, "%s", asked) : NULL,
+		data   ? arena_printf(arena, "%s/skiff/kernels", data)
+		: home ? arena_printf(arena, "%s/.local/share/skiff/kernels", home)
+		       : NULL,
+		"/var/lib/skiff/kernels",
+	};
+
+	for (size_t i = 0; i < COUNT(places); i++) {
+		const char *file =
+			places[i] ? arena_printf(arena, "%s/current/vmlinux", places[i]) : NULL;
+		if (file && access(file, R_OK) == 0) {
+			auto_free char *real = realpath(file, NULL);
+			*out = real ? arena_strdup(arena, real) : NULL;
+			return *out ? NULL : error_errno("%s", file);
+		}
+	}
+	return error_said(ENOENT,
+			  "a sandbox needs a kernel: run 'skiff kernel fetch' once, or name one in "
+			  ".vm.kernel.path or with --vm-kernel");
+}
+
+/* A kernel's modules lie in modules/ beside it; one with everything built in has none. */
+static int open_modules(struct arena *arena, const char *kernel)
+{
+	const char *slash = strrchr(kernel, '/');
+	const char *path = arena_printf(arena, "%.*s/modules", (int)(slash - kernel), kernel);
+
+	return path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+}
+
+static const char *cache_folder(const struct life *l)
+{
+	const char *cache = getenv("XDG_CACHE_HOME");
+	const char *home = getenv("HOME");
+
+	if (!l->rootless)
+		return "/var/cache/skiff";
+	if (cache)
+		return arena_printf(l->arena, "%s/skiff", cache);
+	return arena_printf(l->arena, "%s/.cache/skiff", home ? home : l->state_root);
+}
+
+static error *write_atomically(const char *folder, const char *file, const char *before,
+			       const char *agent, int modules)
+{
+	auto_free char *given = NULL;
+	auto_free char *fresh = NULL;
+	size_t len = 0;
+
+	if (before)
+		try(file_read(AT_FDCWD, before, (size_t)1 << 30, &given, &len));
+	try(path_make_folders(folder, 0755));
+	if (asprintf(&fresh, "%s.XXXXXX", file) < 0)
+		return error_new(ENOMEM, "%s", file);
+	auto_fd int fd = mkostemp(fresh, O_CLOEXEC);
+	if (fd < 0)
+		return error_errno("make %s", fresh);
+	error *e = fd_write_all(fd, given, len);
+	if (!e)
+		e = machine_write_initramfs(fd, agent, modules);
+	if (!e && (fchmod(fd, 0644) < 0 || rename(fresh, file) < 0))
+		e = error_errno("rename %s", fresh);
+	if (e)
+		unlink(fresh);
+	return e;
+}
+
+/* Its name says what it was made of, so that a new skiff or kernel makes a new one. */
+static error *find_initramfs(struct life *l)
+{
+	struct vm *vm = l->vm;
+	auto_free char *agent = NULL;
+	struct stat a;
+	struct stat m = { 0 };
+	struct stat i = { 0 };
+	const struct spec_vm *asked = vm->asked->vm;
+	const char *before = asked && asked->kernel ? asked->kernel->initrd : NULL;
+	auto_fd int modules = open_modules(l->arena, vm->kernel);
+	const char *folder = cache_folder(l);
+
+	try(helper_own("skiff-agent", &agent));
+	if (stat(agent, &a) < 0 || (modules >= 0 && fstat(modules, &m) < 0))
+		return error_errno("%s", agent);
+	if (before && stat(before, &i) < 0)
+		return error_errno(".vm.kernel.initrd: %s", before);
+	vm->initrd = arena_printf(l->arena, "%s/initramfs-%llx.%lx.%lx-%llx.%lx-%llx.%lx", folder,
+				  (unsigned long long)a.st_mtim.tv_sec, a.st_mtim.tv_nsec,
+				  (long)a.st_size, (unsigned long long)m.st_ino, m.st_mtim.tv_nsec,
+				  (unsigned long long)i.st_ino, i.st_mtim.tv_nsec);
+	if (!folder || !vm->initrd)
+		return arena_exhausted();
+	if (access(vm->initrd, R_OK) == 0)
+		return NULL;
+	return write_atomically(folder, vm->initrd, before, agent, modules);
+}
+
+/* quiet: a serial console costs an exit for each character. */
+static error *make_options(struct life *l)
+{
+	struct vm *vm = l->vm;
+	const struct spec_vm *asked = vm->asked->vm;
+	const char *text = "console=ttyS0 quiet loglevel=4 panic=-1 reboot=t rdinit=/init "
+			   "cgroup_no_v1=all random.trust_cpu=on";
+
+	for (size_t i = 0; asked && asked->kernel && i < asked->kernel->parameters.n && text; i++)
+		text = arena_printf(l->arena, "%s %s", text, asked->kernel->parameters.v[i]);
+	/* On a busy host an emulated timer is too late for a kernel that measures its processor by
+	 * it: then it would find no clock at all, and hang. */
+	if (!vm->kvm && text)
+		text = arena_printf(l->arena, "%s no_timer_check tsc_early_khz=%llu", text,
+				    (unsigned long long)machine_tsc_khz());
+	if (l->debug && text)
+		text = arena_printf(l->arena, "%s ignore_loglevel", text);
+	vm->options = text ? arena_strdup(l->arena, text) : NULL;
+	if (!vm->options)
+		return arena_exhausted();
+	if (strlen(vm->options) > 2000)
+		return error_said(E2BIG, ".vm.kernel.parameters: longer than a kernel takes");
+	return NULL;
+}
+
+error *host_find_machine(struct life *l)
+{
+	struct vm *vm = l->vm;
+	const struct spec_vm *asked = vm->asked->vm;
+
+	try(find_engine(l));
+	try(find_file_server(vm));
+	try(find_processor(vm));
+	vm->program = arena_strdup(l->arena, vm->program);
+	vm->file_server = arena_strdup(l->arena, vm->file_server);
+	if (!vm->program || !vm->file_server)
+		return arena_exhausted();
+	if (asked && asked->kernel && asked->kernel->path) {
+		vm->kernel = asked->kernel->path;
+		if (access(vm->kernel, R_OK) < 0)
+			return error_errno(".vm.kernel.path: %s", vm->kernel);
+	} else {
+		try(find_kernel(l->arena, &vm->kernel));
+	}
+	if (asked && asked->image) {
+		vm->image = asked->image->path;
+		vm->image_format = arena_strdup(
+			l->arena, name_of(&image_format_names, asked->image->format.value));
+		if (access(vm->image, R_OK) < 0)
+			return error_errno(".vm.image.path: %s", vm->image);
+	}
+	try(find_initramfs(l));
+	return make_options(l);
+}
+
+error *host_listen_commands(struct life *l)
+{
+	return socket_listen(l->state->dir, "monitor.sock", SOCK_SEQPACKET, &l->fd[FD_COMMANDS]);
+}
+
+/* Unlike skiff-init it need not be a copy: nothing hostile runs in its namespaces. */
+error *host_open_monitor(struct life *l)
+{
+	auto_free char *path = NULL;
+
+	try(helper_own("skiff-sandbox", &path));
+	l->fd[FD_STAGE2] = open(path, O_PATH | O_CLOEXEC);
+	return l->fd[FD_STAGE2] < 0 ? error_errno("open %s", path) : NULL;
+}
+
+/* Each device in the container's network namespace gets a tap that its packets are led to. */
+error *host_find_network(struct life *l)
+{
+	struct vm *vm = l->vm;
+	auto_free char *program = NULL;
+	auto_free char *json = NULL;
+	char ns[48];
+	size_t len;
+
+	snprintf(ns, sizeof(ns), "/proc/%d/ns/net", l->init);
+	try(helper_own("skiff-net", &program));
+	char words[] = "lead";
+	char *argv[] = { program, words, ns, NULL };
+	try(helper_output(argv, &json, &len));
+	try(rows_read(&vm_network_shape, json, len, ROWS_NO_DUPLICATES, l->arena, &vm->network));
+	if (!vm->network.devices.n)
+		return NULL;
+	vm->network_json = arena_strndup(l->arena, json, len);
+	return vm->network_json ? NULL : arena_exhausted();
+}

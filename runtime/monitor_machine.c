@@ -1,0 +1,456 @@
+/* The monitor, INIT of a sandbox: what the guest may see is gathered in one tree, the host's file
+ * systems are left behind, the machine and its file server are started in what remains. */
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/kernel.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "runtime/monitor.h"
+#include "runtime/steps.h"
+#include "vmm.h"
+
+#include <linux/if.h>
+#include <linux/if_tun.h>
+
+/* Where the monitor's own root is built, on top of a folder that every host has; in the end "/". */
+#define STAGE "/proc"
+
+static error *move_tree(int tree, const char *target)
+{
+	if (sys_move_mount(tree, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_errno("attach %s", target);
+	return NULL;
+}
+
+static error *make_target(const char *path, bool is_file)
+{
+	int fd = -1;
+
+	if (!is_file)
+		return path_make_folders(path, 0755);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return error_errno("make %s", path);
+	close(fd);
+	return NULL;
+}
+
+/* The guest's program mounts at these places; a root that is read-only here lets it make none. */
+static error *make_mount_points(const struct life *l, int root)
+{
+	for (size_t i = 0; i < l->mounts.n; i++) {
+		const struct mount_row *row = &l->mounts.v[i];
+		auto_fd int made = -1;
+		struct stat st = { .st_mode = S_IFDIR };
+		if (row->op == MOUNT_BIND && row->fd >= 0 && fstat(row->fd, &st) < 0)
+			return error_errno("look at the source of %s", row->target);
+		auto_error error *e = root_ensure(root, row->target, !S_ISDIR(st.st_mode), &made);
+		if (e && error_code(e) != EROFS && error_code(e) != EACCES)
+			return error_wrap(take_ptr(&e), "make %s", row->target);
+	}
+	return NULL;
+}
+
+/* "read-only" must hold for a guest whose kernel obeys nobody. */
+static error *make_read_only(int tree, const char *what)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+
+	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0)
+		return error_errno("make %s read-only", what);
+	return NULL;
+}
+
+static error *gather_mount(struct mount_row *row)
+{
+	char target[64];
+	struct stat st;
+	struct mount_attr attr = { .attr_set = row->attr_set & MOUNT_ATTR_RDONLY,
+				   .propagation = MS_SLAVE };
+	struct mount_attr tree_attr = { .attr_set = row->tree_attr_set & MOUNT_ATTR_RDONLY };
+
+	if (row->fd < 0)
+		row->fd = sys_open_tree(AT_FDCWD, row->source,
+					OPEN_TREE_CLONE |
+						(row->flags & MOUNT_RECURSIVE ? AT_RECURSIVE : 0));
+	if (row->fd < 0 || fstat(row->fd, &st) < 0)
+		return error_errno("open %s", row->source);
+	if (sys_mount_setattr(row->fd, "", AT_EMPTY_PATH, &attr) < 0 ||
+	    (tree_attr.attr_set &&
+	     sys_mount_setattr(row->fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &tree_attr) < 0))
+		return error_errno("set the attributes of %s", row->source);
+	snprintf(target, sizeof(target), STAGE "/share/mounts/%zu", row->index);
+	try(make_target(target, !S_ISDIR(st.st_mode)));
+	return move_tree(row->fd, target);
+}
+
+error *monitor_gather(struct life *l)
+{
+	auto_fd int root =
+		sys_open_tree(l->fd[FD_ROOT], "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE);
+
+	if (root < 0)
+		return error_errno("open the root file system");
+	struct mount_attr slave = { .propagation = MS_SLAVE };
+	if (sys_mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave) < 0)
+		return error_errno("cut the root off the host's mounts");
+	if (sys_mount("tmpfs", STAGE, "tmpfs", 2 | 4, "mode=0755") < 0)
+		return error_errno("mount a root for the monitor");
+	try(path_make_folders(STAGE "/share/rootfs", 0755));
+	try(path_make_folders(STAGE "/share/mounts", 0755));
+	try(make_mount_points(l, root));
+	if (l->spec->root->readonly)
+		try(make_read_only(root, "the root file system"));
+	try(move_tree(root, STAGE "/share/rootfs"));
+	for (size_t i = 0; i < l->mounts.n; i++)
+		if (l->mounts.v[i].op == MOUNT_BIND)
+			try_as(gather_mount(&l->mounts.v[i]), "mounts[%zu] (%s)",
+			       l->mounts.v[i].index, l->mounts.v[i].target);
+	return NULL;
+}
+
+/* The terminal that the caller gets. Its other end is ours: bytes go through as they are, and its
+ * size is the guest's. */
+error *monitor_open_terminal(struct life *l)
+{
+	static const int unlocked = 0;
+	auto_fd int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios raw;
+
+	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0)
+		return error_errno("open a terminal");
+	auto_fd int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (slave < 0 || tcgetattr(slave, &raw) < 0)
+		return error_errno("open the terminal's other end");
+	cfmakeraw(&raw);
+	tcsetattr(slave, TCSANOW, &raw);
+	if (l->process->console_size) {
+		struct winsize size = { .ws_row = (unsigned short)l->process->console_size->height,
+					.ws_col = (unsigned short)l->process->console_size->width };
+		if (ioctl(slave, TIOCSWINSZ, &size) < 0)
+			return error_errno("set the size of the terminal");
+	}
+	try_as(message_send(l->fd[FD_CONSOLE], "/dev/console", strlen("/dev/console"), &master, 1),
+	       "send the terminal to the console socket");
+	close(take_fd(&l->fd[FD_CONSOLE]));
+	if (ioctl(slave, TIOCSCTTY, 0) < 0)
+		return error_errno("make it the controlling terminal");
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(slave, fd) < 0)
+			return error_errno("dup2");
+	return NULL;
+}
+
+/* --- the monitor's own root --- */
+
+/* The same place as on the host, read-only; links stay links. */
+static error *bring(const char *path)
+{
+	char target[300];
+	char link[256];
+	struct stat st;
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID };
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? NULL : error_errno("look at %s", path);
+	snprintf(target, sizeof(target), STAGE "%s", path);
+	if (S_ISLNK(st.st_mode)) {
+		ssize_t n = readlink(path, link, sizeof(link) - 1);
+		link[n > 0 ? n : 0] = '\0';
+		return symlink(link, target) < 0 ? error_errno("make %s", target) : NULL;
+	}
+	auto_fd int tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | AT_RECURSIVE);
+	if (tree < 0)
+		return error_errno("open %s", path);
+	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
+		return error_errno("make %s read-only", path);
+	char *slash = strrchr(target, '/');
+	*slash = '\0';
+	try(path_make_folders(target, 0755));
+	*slash = '/';
+	try(make_target(target, !S_ISDIR(st.st_mode)));
+	return move_tree(tree, target);
+}
+
+static error *bring_device(const char *path)
+{
+	char target[64];
+
+	if (access(path, F_OK) < 0)
+		return NULL;
+	auto_fd int tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE);
+	if (tree < 0)
+		return error_errno("open %s", path);
+	snprintf(target, sizeof(target), STAGE "%s", path);
+	try(make_target(target, true));
+	return move_tree(tree, target);
+}
+
+/* A file of the host's as /NAME. */
+static error *bring_as(const char *path, const char *name)
+{
+	char target[64];
+
+	snprintf(target, sizeof(target), STAGE "/%s", name);
+	auto_fd int tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE);
+	if (tree < 0)
+		return error_errno("open %s", path);
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0)
+		return error_errno("make %s read-only", path);
+	try(make_target(target, true));
+	return move_tree(tree, target);
+}
+
+static error *fill_root(const struct life *l)
+{
+	static const char *const folders[] = {
+		"/usr", "/lib",  "/lib64",           "/lib32",
+		"/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives"
+	};
+	static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/urandom",
+					       "/dev/random" };
+	const struct vm *vm = l->vm;
+
+	for (size_t i = 0; i < COUNT(folders); i++)
+		try(bring(folders[i]));
+	if (!text_starts(vm->program, "/usr/"))
+		try(bring(vm->program));
+	if (!text_starts(vm->file_server, "/usr/"))
+		try(bring(vm->file_server));
+	try(path_make_folders(STAGE "/dev", 0755));
+	for (size_t i = 0; i < COUNT(devices); i++)
+		try(bring_device(devices[i]));
+	if (vm->kvm)
+		try(bring_device("/dev/kvm"));
+	try(bring_as(vm->kernel, "kernel"));
+	try(bring_as(vm->initrd, "initrd"));
+	if (vm->image)
+		try(bring_as(vm->image, "image"));
+	try(path_make_folders(STAGE "/run", 0755));
+	try(path_make_folders(STAGE "/tmp", 0755));
+	return path_make_folders(STAGE "/proc", 0755);
+}
+
+/* A tap belongs to the network namespace in which it is opened: this one. */
+static error *open_tap(const char *name, int *out)
+{
+	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	auto_fd int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0)
+		return error_errno("open the tap %s", name);
+	*out = take_fd(&fd);
+	return NULL;
+}
+
+enum { TAPS_MAX = 16 };
+static struct machine_tap taps[TAPS_MAX];
+
+static error *open_taps(const struct vm_network *net)
+{
+	if (net->devices.n > TAPS_MAX)
+		return error_said(E2BIG, "%zu network devices, at most %d can be led to a machine",
+				  net->devices.n, TAPS_MAX);
+	for (size_t i = 0; i < net->devices.n; i++) {
+		taps[i].mac = net->devices.v[i].mac;
+		try(open_tap(net->devices.v[i].tap, &taps[i].fd));
+	}
+	return NULL;
+}
+
+/* The container's standard streams, opened anew where that needs the host's /proc. */
+static error *open_program(struct life *l, struct monitor *m)
+{
+	int fds[3];
+	size_t n = l->has_console ? 1 : 3;
+	struct program *p;
+
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = fcntl((int)i, F_DUPFD_CLOEXEC, 3);
+		if (fds[i] < 0)
+			fds[i] = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fds[i] < 0)
+			return error_errno("keep standard stream %zu", i);
+	}
+	return program_new(m, 0, fds, n, NULL, &p);
+}
+
+error *monitor_leave_host(struct life *l)
+{
+	try(open_taps(&l->vm->network));
+	try(fill_root(l));
+	if (chdir(STAGE) < 0 || sys_pivot_root(".", ".") < 0)
+		return error_errno("pivot_root");
+	if (sys_umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return error_errno("unmount the host's root");
+	if (sys_mount("proc", "/proc", "proc", 2 | 4 | 8, NULL) < 0)
+		return error_errno("mount /proc");
+	for (int i = 0; i < FD_COUNT; i++)
+		if ((i == FD_ROOT || i == FD_NULL) && l->fd[i] >= 0)
+			close(take_fd(&l->fd[i]));
+	for (size_t i = 0; i < l->mounts.n; i++)
+		if (l->mounts.v[i].fd >= 0)
+			close(take_fd(&l->mounts.v[i].fd));
+	return open_program(l, monitor_of(l));
+}
+
+/* --- the processes --- */
+
+static void keep_across_exec(int fd)
+{
+	fcntl(fd, F_SETFD, 0);
+}
+
+/* The machine needs no right at all: what it works with is open, or may be read by anybody. */
+static error *drop_everything(const struct vm *vm)
+{
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct none[2] = { 0 };
+	struct stat kvm;
+	gid_t group = 65534;
+
+	if (vm->kvm && stat("/dev/kvm", &kvm) == 0)
+		group = kvm.st_gid;
+	for (int cap = 0; cap < 64; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	/* in a user namespace of one id there is nobody else to become */
+	if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
+		return error_errno("setgroups");
+	if ((syscall(SYS_setresgid, group, group, group) < 0 ||
+	     syscall(SYS_setresuid, 65534, 65534, 65534) < 0) &&
+	    errno != EINVAL)
+		return error_errno("become nobody");
+	if (syscall(SYS_capset, &head, none) < 0)
+		return error_errno("drop capabilities");
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_errno("promise no new privileges");
+	return NULL;
+}
+
+/* Standard output and error of both are the console's: what they complain of is its last words. */
+static error *start(char *const words[], int console, const int *kept, size_t n,
+		    const struct vm *unprivileged, pid_t *out)
+{
+	sigset_t none;
+
+	fflush(NULL);
+	pid_t pid = fork();
+	if (pid < 0)
+		return error_errno("fork");
+	if (pid > 0) {
+		*out = pid;
+		return NULL;
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	dup2(null, 0);
+	dup2(console, 1);
+	dup2(console, 2);
+	for (size_t i = 0; i < n; i++)
+		keep_across_exec(kept[i]);
+	auto_error error *e = unprivileged ? drop_everything(unprivileged) : NULL;
+	if (!e) {
+		execve(words[0], words, (char *[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL });
+		e = error_errno("%s", words[0]);
+	}
+	dprintf(2, "%s\n", error_message(e));
+	_exit(127);
+}
+
+/* Listening before the server runs, so that the machine can connect at once. */
+static error *start_file_server(struct monitor *m, const struct vm *vm, int console)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/run/fs" };
+	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char number[32];
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
+	    chmod("/run/fs", 0666) < 0 || listen(fd, 1) < 0)
+		return error_errno("listen for the machine's file system");
+	snprintf(number, sizeof(number), "--fd=%d", fd);
+	char *words[] = { (char *)(uintptr_t)vm->file_server,
+			  number,
+			  "-o",
+			  "source=/share,cache=auto,xattr,posix_acl,announce_submounts,"
+			  "sandbox=chroot",
+			  "-o",
+			  "log_level=err",
+			  NULL };
+	return start(words, console, &fd, 1, NULL, &m->file_server);
+}
+
+static error *start_engine(struct life *l, struct monitor *m, int agent, int console)
+{
+	const struct vm *vm = l->vm;
+	struct strings words = { 0 };
+	int kept[2 + TAPS_MAX] = { agent, console };
+	struct machine machine = {
+		.program = vm->program,
+		.kvm = vm->kvm,
+		.vcpus = vm->vcpus,
+		.memory = vm->memory,
+		.kernel = "/kernel",
+		.initrd = "/initrd",
+		.options = vm->options,
+		.image = vm->image ? "/image" : NULL,
+		.image_format = vm->image_format,
+		.fs_socket = "/run/fs",
+		.fs_tag = VM_TAG,
+		.agent = agent,
+		.agent_name = VM_PORT,
+		.console = console,
+		.taps = taps,
+		.n_taps = vm->network.devices.n,
+		.more = &vm->program_parameters,
+	};
+
+	for (size_t i = 0; i < machine.n_taps; i++)
+		kept[2 + i] = taps[i].fd;
+	error *e = machine_qemu_words(&machine, &words);
+	if (!e)
+		e = start(words.v, console, kept, 2 + machine.n_taps, vm, &m->machine);
+	strings_free(&words);
+	return e;
+}
+
+error *monitor_start_machine(struct life *l)
+{
+	struct monitor *m = monitor_of(l);
+	int agent[2];
+	int console[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, agent) < 0 ||
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0)
+		return error_errno("socketpair");
+	m->wire.fd = agent[0];
+	m->console.fd = console[0];
+	fcntl(m->wire.fd, F_SETFL, O_RDWR | O_NONBLOCK);
+	fcntl(m->console.fd, F_SETFL, O_RDWR | O_NONBLOCK);
+	try(monitor_watch(m));
+	try(start_file_server(m, l->vm, console[1]));
+	try(start_engine(l, m, agent[1], console[1]));
+	close(agent[1]);
+	close(console[1]);
+	for (size_t i = 0; i < l->vm->network.devices.n; i++)
+		close(taps[i].fd);
+	return NULL;
+}

@@ -1,0 +1,49 @@
+/* Sandboxes: what the steps of a container in a machine of its own share beyond struct life. */
+#pragma once
+
+#include <linux/filter.h>
+
+#include "runtime.h"
+#include "runtime/life.h"
+#include "runtime/vm_network.h"
+
+#define VM_PORT      "skiff.agent"      /* the name of the console's port to the agent */
+#define VM_TAG       "skiff"            /* of the file system that the guest mounts */
+#define VM_SHARE     "/run/skiff/share" /* where it mounts it: rootfs, mounts/N */
+#define VM_CONTAINER "sandbox"          /* the container's id in there */
+
+enum vm_choice { VM_NONE, VM_AUTO, VM_QEMU, VM_KVM };
+
+/* Lies in the shared arena. Paths are the host's. */
+struct vm {
+	enum vm_choice engine; /* VM_QEMU or VM_KVM, once it is chosen */
+	bool kvm;              /* QEMU may use /dev/kvm */
+	const char *program;   /* the engine */
+	struct texts program_parameters;
+	const char *file_server;
+	const char *kernel;
+	const char *initrd; /* ours: agent and modules, behind what config.json names */
+	const char *options;
+	const char *image, *image_format;
+	uint32_t vcpus;
+	uint64_t memory;    /* bytes */
+	const char *config; /* config.json as the guest gets it */
+	size_t config_len;
+	const char *network_json; /* NULL: none but lo */
+	struct vm_network network;
+	const struct spec *asked; /* what the bundle says; life.spec is what the host's side does */
+};
+
+extern const struct step vm_life[]; /* life_vm.c */
+
+/* vm_spec.c: which engine the bundle, an annotation or the command line asks for. */
+must_use error *vm_choose(const struct spec *spec, const char *option, enum vm_choice *out);
+/* Of the limits those that are the host's part. */
+void vm_host_resources(const struct spec_resources *r, struct spec_resources *host);
+/* config.json with a vm section that has the options in it. */
+must_use error *vm_with_options(const struct spec *spec, const struct vm_options *options,
+				struct arena *arena, const struct spec **out);
+/* Divides config.json into what is done on the host (*host) and what in the guest (vm->config).
+ * ENOTSUP names the field that a sandbox cannot have. */
+must_use error *vm_divide(const struct spec *spec, bool rootless, struct arena *arena,
+			  struct vm *vm, const struct spec **host);

@@ -1,0 +1,20 @@
+/* HOST: commands about a container that is in a sandbox, by way of its monitor. */
+#pragma once
+
+#include "runtime.h"
+#include "runtime/life.h"
+#include "runtime/state.h"
+#include "runtime/wire.h"
+
+/* Asks the guest; *text (may be NULL) is its JSON, malloc()ed. ESRCH: the container does not run.
+ */
+must_use error *vm_ask(const struct state *s, enum wire_type type, uint32_t arg,
+		       const char *payload, char **text);
+/* The guest's figures, into the object that was begun last. */
+must_use error *vm_stats(const struct state *s, struct json *to);
+/* The container's limits are the guest's; what the machine may take is the host's. */
+must_use error *vm_update(const struct state *s, const struct spec_resources *resources);
+must_use error *vm_kill(const struct state *s, int signal, bool all);
+/* Runs l->process beside the container's. Sets l->init to a process of the host's that stands for
+ * it. */
+must_use error *vm_exec(struct life *l, const struct exec_options *o, int *exit_code);

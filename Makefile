@@ -57,7 +57,10 @@ IMAGE_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base
 $(patsubst %.c,$B/%.o,$(wildcard image/*.c)): MORE = $(shell pkg-config --cflags $(IMAGE_LIBS)) \
            $(if $(filter libisal,$(IMAGE_LIBS)),-DHAVE_ISAL)
 
-HOT_SRC := $(filter-out runtime/init_% runtime/monitor_% base/fortified.c,$(foreach f,base spec cgroup vmm runtime cli,\
+KERNEL_LIBS := libarchive yajl
+KERNEL_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base/*.c vmm/kernel_*.c)))
+
+HOT_SRC := $(filter-out runtime/init_% runtime/monitor_% vmm/kernel_% base/fortified.c,$(foreach f,base spec cgroup vmm runtime cli,\
            $(wildcard $f/*.c))) image/prepared.c
 HOT_OBJ := $(HOT_SRC:%.c=$B/%.o)
 MUSL_OBJ := $(HOT_SRC:%.c=$B/musl/%.o) $B/musl/base/fortified.o
@@ -67,7 +70,7 @@ HEADERS := $(wildcard include/*.h include/*/*.h */*.h)
 ALL_SRC := $(foreach f,$(FOLDERS),$(wildcard $f/*.c))
 Q       := $(if $(V),,@)
 
-all: $B/skiff $(addprefix $B/libexec/skiff-,net image sandbox agent)
+all: $B/skiff $(addprefix $B/libexec/skiff-,net image kernel sandbox agent)
 
 $B/libexec/skiff-sandbox: $(filter-out $B/init/runtime/init_main.o,$(MONITOR_OBJ))
 	@echo "  LD    $@"
@@ -83,6 +86,11 @@ $B/libexec/skiff-net: $(NET_OBJ)
 	@echo "  LD    $@"
 	@mkdir -p $(@D)
 	$Q$(CC) -o $@ $^ $(S_$(SAN)) $(LDFLAGS) $(shell pkg-config --libs $(NET_LIBS))
+
+$B/libexec/skiff-kernel: $(KERNEL_OBJ)
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$Q$(CC) -o $@ $^ $(S_$(SAN)) $(LDFLAGS) $(shell pkg-config --libs $(KERNEL_LIBS))
 
 $B/libexec/skiff-image: $(IMAGE_OBJ)
 	@echo "  LD    $@"
@@ -193,6 +201,6 @@ $(foreach c,help features,$B/cli/cmd_$c.o $B/musl/cli/cmd_$c.o): $(wildcard .git
 clean:
 	rm -rf build compile_commands.json
 
--include $(HOT_OBJ:.o=.d) $(MUSL_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(TESTS:=.d)
+-include $(HOT_OBJ:.o=.d) $(MUSL_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(KERNEL_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(MONITOR_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TESTS:=.d)
 .PHONY: all install unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
 .SECONDARY:

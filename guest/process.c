@@ -130,7 +130,7 @@ error *process_started(struct guest *g, struct process *p)
 	if (!e && p->terminal)
 		e = take_terminal(g, p);
 	close_ends(p);
-	return e;
+	return e ? e : stream_welcome(&p->streams[0]);
 }
 
 void process_remove(struct guest *g, struct process *p)

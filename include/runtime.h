@@ -86,6 +86,11 @@ must_use error *container_diff(const struct runtime *rt, const char *id,
 must_use error *container_run_image(const struct runtime *rt, struct container_options *c,
 				    const struct image_options *o, int *exit_code);
 
+/* --- vm_control.c --- */
+
+/* Becomes skiff-kernel with these words; returns only when it cannot. */
+must_use error *kernel_program(char *const words[]);
+
 /* --- exec.c: one more process --- */
 
 struct exec_options {

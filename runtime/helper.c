@@ -141,3 +141,20 @@ error *helper_own(const char *name, char **out)
 	return error_new(ENOENT, "%s, which is part of skiff, in %s/libexec or %s/../libexec/skiff",
 			 name, self, self);
 }
+
+error *helper_become(const char *name, char *const words[])
+{
+	auto_free char *program = NULL;
+	struct strings argv = { 0 };
+
+	try(helper_own(name, &program));
+	error *e = strings_add(&argv, program);
+	for (; !e && *words; words++)
+		e = strings_add(&argv, *words);
+	if (!e) {
+		execv(program, argv.v);
+		e = error_errno("%s", program);
+	}
+	strings_free(&argv);
+	return e;
+}

@@ -16,3 +16,5 @@ bool helper_exists(const char *name);
 /* The path of one of our own programs: beside this one in libexec/ (as make leaves it), or
  * ../libexec/skiff/ (as make install does). malloc()ed. ENOENT when it is in neither. */
 must_use error *helper_own(const char *name, char **out);
+/* Becomes one of them, with these words behind its name; returns only when it cannot. */
+must_use error *helper_become(const char *name, char *const words[]);

@@ -46,19 +46,7 @@ static error *prepare(const struct image_options *o, const char *id, struct aren
 
 error *image_program(char *const words[])
 {
-	auto_free char *program = NULL;
-	struct strings argv = { 0 };
-
-	try(helper_own("skiff-image", &program));
-	error *e = strings_add(&argv, program);
-	for (; !e && *words; words++)
-		e = strings_add(&argv, *words);
-	if (!e) {
-		execv(program, argv.v);
-		e = error_errno("%s", program);
-	}
-	strings_free(&argv);
-	return e;
+	return helper_become("skiff-image", words);
 }
 
 /* What runs: --entrypoint takes the place of both words of the image's, a command that of Cmd

@@ -46,11 +46,13 @@ error *program_new(struct monitor *m, uint32_t id, const int *fds, size_t n, str
 		e = stream_open(&p->streams[i], &m->loop, &m->wire,
 				n == 1 && i == 1 ? second : fds[i], i == 0 ? TO_WIRE : FROM_WIRE,
 				id, (uint16_t)i);
-	if (e)
+	if (e) {
 		program_free(m, p);
-	else
-		*out = p;
-	return e;
+		return e;
+	}
+	stream_hold_back(&p->streams[0]);
+	*out = p;
+	return NULL;
 }
 
 error *program_take(struct monitor *m, const struct wire_frame *f)

@@ -214,3 +214,14 @@ error *stream_take(struct stream *s, const struct wire_frame *f)
 		return NULL;
 	}
 }
+
+void stream_hold_back(struct stream *s)
+{
+	s->credit = 0;
+	s->watch.events = 0;
+}
+
+error *stream_welcome(struct stream *s)
+{
+	return say(s, WIRE_CREDIT, WIRE_WINDOW, NULL, 0);
+}

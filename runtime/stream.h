@@ -27,6 +27,10 @@ struct stream {
 /* Takes fd, which is made non-blocking where that disturbs nobody else. */
 must_use error *stream_open(struct stream *s, struct loop *loop, struct wire *wire, int fd,
 			    enum stream_direction direction, uint32_t process, uint16_t index);
+/* Before a program runs in the guest there is nobody to take its input: the host's end of such a
+ * stream is held back until the guest's end says that it is there. */
+void stream_hold_back(struct stream *s);
+must_use error *stream_welcome(struct stream *s);
 bool stream_is_open(const struct stream *s);
 /* A DATA, EOF, CREDIT or CLOSED frame for this stream. EPROTO when it breaks the rules. */
 must_use error *stream_take(struct stream *s, const struct wire_frame *f);

@@ -19,6 +19,7 @@
 #include "base/process.h"
 #include "cgroup.h"
 #include "runtime/foreground.h"
+#include "runtime/helper.h"
 #include "runtime/vm.h"
 
 enum { ANSWER_MS = 30000, MESSAGE_MAX = 200 << 10 };
@@ -148,6 +149,11 @@ error *vm_update(const struct state *s, const struct spec_resources *resources)
 		return NULL;
 	try(cgroup_open(s->fixed->cgroup_path, &c));
 	return cgroup_set_limits(c, &host);
+}
+
+error *kernel_program(char *const words[])
+{
+	return helper_become("skiff-kernel", words);
 }
 
 /* --- exec --- */

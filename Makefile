@@ -17,6 +17,7 @@ S_asan  := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 S_tsan  := -fsanitize=thread
 S_cov   := --coverage -O0
 S_steps := -DSKIFF_FAIL_STEP
+S_fuzz  := $(S_asan) -fsanitize=fuzzer-no-link -O1 -w
 
 CFLAGS  ?= -O2 -g
 HARD    := -D_FORTIFY_SOURCE=2 -fstack-protector-strong
@@ -139,6 +140,14 @@ $(filter-out $(IMAGE_TESTS),$(TESTS)): %: %.o $(filter-out $B/cli/%,$(HOT_OBJ)) 
 	@echo "  LD    $@"
 	$Q$(CC) -o $@ $^ $(LINK)
 
+# make SAN=fuzz CC=clang fuzzers
+FUZZERS := $(patsubst tests/fuzz/%.c,$B/%,$(wildcard tests/fuzz/*.c))
+FUZZ_OBJ := $(filter-out $B/image/main.o,$(IMAGE_OBJ)) $(addprefix $B/runtime/,mounts.o seccomp.o rootless.o helper.o)
+$(FUZZERS): $B/%: tests/fuzz/%.c tests/fuzz/pieces.h $(FUZZ_OBJ)
+	@echo "  LD    $@"
+	$Q$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) $(shell pkg-config --libs $(IMAGE_LIBS) $(LIBS)) -pthread
+fuzzers: $(FUZZERS)
+
 unit-programs: $(TESTS)
 unit-list:
 	@echo $(TESTS)
@@ -202,5 +211,5 @@ clean:
 	rm -rf build compile_commands.json
 
 -include $(HOT_OBJ:.o=.d) $(MUSL_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(KERNEL_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(MONITOR_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TESTS:=.d)
-.PHONY: all install unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
+.PHONY: all install fuzzers unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
 .SECONDARY:

@@ -426,8 +426,9 @@ static error *settle_sparse(struct tar *t)
 			try(sparse_map_from_text(t->pax.sparse_map, t->segments, &e->n_segments));
 		} else {
 			e->n_segments = t->pax.n_segments;
-			memcpy(t->segments, t->pax.segments,
-			       e->n_segments * sizeof(struct segment));
+			if (e->n_segments)
+				memcpy(t->segments, t->pax.segments,
+				       e->n_segments * sizeof(struct segment));
 		}
 	}
 	if (!e->is_sparse)

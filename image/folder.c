@@ -218,7 +218,7 @@ error *folder_unpack(int dir, int into, int record, const struct extract_options
 		close(ends[1]);
 		return error_new(code, "start a thread");
 	}
-	struct layer_input in = { .fd = ends[0], .size = -1 };
+	struct layer_input in = { .fd = ends[0], .size = -1, .max_archive = UINT64_MAX };
 	error *e = layer_unpack(&in, into, record, how, out);
 	close(ends[0]); /* a writer that goes on gets EPIPE */
 	pthread_join(thread, NULL);

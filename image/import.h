@@ -14,6 +14,14 @@ struct import_options {
 	const char *name;    /* NULL: what the source calls it */
 };
 
+/* How long the archive of a layer may be: what the entries may hold, and what surrounds them. */
+static inline uint64_t import_max_archive(const struct import_options *o)
+{
+	const uint64_t around = 8192; /* headers, padding, a record of the last block */
+
+	return o->max_bytes + (o->max_entries + 16) * around;
+}
+
 /* What a progress display may look at at any time. */
 struct import_progress {
 	_Atomic uint64_t bytes; /* of blobs, read so far */

@@ -45,6 +45,7 @@ static error *pipeline_open(const struct layer_input *in, struct pipeline *p)
 			"packed in a way that images do not know: want gzip, zstd or nothing");
 	}
 	try(stream_unpacked(s, packing, in->inflater, &s));
+	try(stream_limited(s, in->max_archive, &s));
 	p->archive = s;
 	try(hasher_new(in->diff_id ? in->diff_id->algorithm : "sha256", &p->diff_hasher));
 	p->archive = NULL;

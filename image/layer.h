@@ -12,6 +12,7 @@ struct layer_input {
 	const struct digest *diff_id; /* must be that of the archive inside; NULL: unknown */
 	bool any_packing; /* xz, bzip2 and so on too, which the image specification does not know */
 	enum inflater inflater;
+	uint64_t max_archive;       /* bytes of the archive, with its headers and what is behind */
 	bool in_two_threads;        /* unpack and hash in one, write in the other */
 	_Atomic uint64_t *progress; /* counts bytes of the blob; may be NULL */
 };

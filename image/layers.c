@@ -124,6 +124,7 @@ static error *describe_input(struct job *j, const struct blob *blob, struct laye
 		.diff_id = l->diff_id.text[0] ? &l->diff_id : NULL,
 		.any_packing = !l->digest.text[0],
 		.inflater = c->options->inflater,
+		.max_archive = import_max_archive(c->options),
 		.in_two_threads = c->n_workers == 1 && c->cpus > 1,
 		.progress = &c->progress->bytes,
 	};
@@ -182,6 +183,18 @@ static error *make_target(const struct stage *stage, int *diff, int *record)
 	return *record < 0 ? error_errno("make a file for the layer") : NULL;
 }
 
+/* Honest archives shrink to a tenth, files of zeros to a thousandth: whoever is short of space will
+ * want to know. */
+static void warn_of_ratio(const struct job *j, uint64_t unpacked)
+{
+	enum { LARGE = 64 << 20, RATIO = 100 };
+	int64_t packed = j->layer->size;
+
+	if (packed > 0 && unpacked > LARGE && unpacked / (uint64_t)packed >= RATIO)
+		log_warning("layer %zu: %lld bytes become %llu", j->index + 1, (long long)packed,
+			    (unsigned long long)unpacked);
+}
+
 static error *unpack(struct job *j, int diff, int record, struct layer_output *out)
 {
 	struct crew *c = j->crew;
@@ -218,6 +231,7 @@ static error *make_layer(struct job *j)
 	try(make_target(&stage, &diff, &record));
 	try(unpack(j, diff, record, &out));
 	warn_of_losses(j, &out.extracted);
+	warn_of_ratio(j, out.archive_size);
 	j->layer->diff_id = out.diff_id;
 	struct stored_layer meta = {
 		.diff_id = out.diff_id.text,

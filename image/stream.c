@@ -143,6 +143,44 @@ error *stream_hashed(struct stream *below, struct hasher *hasher, uint64_t *coun
 	return NULL;
 }
 
+struct limited_stream {
+	struct stream s;
+	struct stream *below;
+	uint64_t left;
+};
+
+static error *limited_next(struct stream *s, const void **chunk, size_t *len)
+{
+	struct limited_stream *l = (struct limited_stream *)s;
+
+	try(stream_next(l->below, chunk, len));
+	if (*len > l->left)
+		return error_said(EFBIG, "there is no end to it (--max-size)");
+	l->left -= *len;
+	return NULL;
+}
+
+static void limited_free(struct stream *s)
+{
+	struct limited_stream *l = (struct limited_stream *)s;
+
+	stream_free(l->below);
+	free(l);
+}
+
+error *stream_limited(struct stream *below, uint64_t max, struct stream **out)
+{
+	struct limited_stream *l = malloc(sizeof(*l));
+
+	if (!l) {
+		stream_free(below);
+		return error_new(ENOMEM, "stream");
+	}
+	*l = (struct limited_stream){ { limited_next, limited_free }, below, max };
+	*out = &l->s;
+	return NULL;
+}
+
 struct peeked_stream {
 	struct stream s;
 	struct stream *below;

@@ -37,6 +37,8 @@ must_use error *stream_memory(const void *data, size_t len, struct stream **out)
  * *count, which may be NULL. Takes below. */
 must_use error *stream_hashed(struct stream *below, struct hasher *h, uint64_t *count,
 			      struct stream **out);
+/* More than max bytes from below are an error. Takes below. */
+must_use error *stream_limited(struct stream *below, uint64_t max, struct stream **out);
 /* Looks at what comes first without taking it. Takes below. */
 must_use error *stream_peek(struct stream *below, const void **first, size_t *len,
 			    struct stream **out);

@@ -158,6 +158,7 @@ static error *unpack_layer(struct request *r, struct image *image, size_t n,
 		.diff_id = l->diff_id.text[0] ? &l->diff_id : NULL,
 		.any_packing = !l->digest.text[0],
 		.inflater = o->inflater,
+		.max_archive = import_max_archive(o),
 		.in_two_threads = sysconf(_SC_NPROCESSORS_ONLN) > 1,
 	};
 	return layer_unpack(&in, t->rootfs, -1, &how, &out);

@@ -153,6 +153,21 @@ load image_helpers
 	run image import --quiet --max-entries 50 oci:evil
 	[[ $status == 1 && $output == *--max-entries* ]]
 	image import --quiet --max-entries 100 oci:evil
+	# what no entry has counts too: behind the end of the archive
+	make evil <<<'layer(file("a"), end=b"\0" * (64 << 20), pack="gzip")'
+	for verb in "import" "unpack --flat"; do
+		run image $verb --quiet --max-size 1m --max-entries 100 oci:evil ${verb:+$([[ $verb == import ]] || echo bundle)}
+		[[ $status == 1 && $output == *--max-size* ]] || { echo "$verb: $output"; return 1; }
+	done
+}
+
+@test "a layer that grows a hundred times is told" {
+	make evil <<<'layer(file("a", b"\0" * (80 << 20)), pack="gzip")'
+	run -0 image import --quiet oci:evil
+	[[ $output == *"bytes become 8388"* ]] || { echo "$output"; return 1; }
+	make honest <<<'import random; layer(file("a", random.Random(1).randbytes(4 << 20) * 2), pack="gzip")'
+	run -0 image import --quiet oci:honest
+	[[ $output != *become* ]]
 }
 
 @test "deep trees, long names and long paths" {

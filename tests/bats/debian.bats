@@ -3,20 +3,7 @@ load helpers
 
 setup_file() {
 	export tar=$top/build/test/debian.tar
-	[[ -s $tar ]] && return
-	if ! command -v debootstrap >/dev/null; then
-		export no_debian="debootstrap is not installed"
-		return
-	fi
-	mkdir -p "${tar%/*}"
-	if ! timeout 300 debootstrap --variant=minbase bookworm "$BATS_FILE_TMPDIR/debian" >"$BATS_FILE_TMPDIR/log" 2>&1; then
-		export no_debian="debootstrap failed: $(tail -1 "$BATS_FILE_TMPDIR/log")"
-		return
-	fi
-	rm -rf "$BATS_FILE_TMPDIR"/debian/var/cache/apt/archives/*.deb
-	tar -C "$BATS_FILE_TMPDIR/debian" --numeric-owner --xattrs -cf "$tar.new" .
-	mv "$tar.new" "$tar"
-	rm -rf "$BATS_FILE_TMPDIR/debian"
+	no_debian=$("$tools/debian" "$tar" 3>&- 4>&-) || export no_debian
 }
 
 setup() {

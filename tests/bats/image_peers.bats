@@ -86,3 +86,56 @@ umoci_image() {
 		annotations: (.annotations | del(."org.opencontainers.image.author", ."org.opencontainers.image.created") | with_entries(select(.value != "")))}'
 	diff <(jq -S "$fields" theirs/config.json) <(jq -S "$fields" ours/config.json)
 }
+
+# A Debian in three layers: made by debootstrap, then files and folders changed, removed, replaced, linked and described.
+debian_image() {
+	local archive=$top/build/test/debian.tar why
+	why=$("$top/tests/bats/tools/debian" "$archive" 3>&- 4>&-) || skip "$why"
+	umoci init --layout made
+	umoci new --image made:t
+	umoci raw add-layer --image made:t "$archive"
+	umoci unpack --image made:t work 2>/dev/null
+	root=work/rootfs
+	rm -rf $root/usr/share/doc/apt $root/etc/apt $root/usr/share/man
+	echo now-a-file >$root/usr/share/man
+	rm $root/etc/debian_version && mkdir $root/etc/debian_version && echo 12 >$root/etc/debian_version/major
+	sed -i 's/root/ROOT/' $root/etc/passwd
+	chmod 4711 $root/usr/bin/tar
+	for i in $(seq 200); do ln $root/usr/bin/perl "$root/usr/local/perl$i"; done
+	setfacl -m u:1234:rw,g:99:r $root/etc/shadow
+	setfacl -d -m u:1234:rwx $root/srv
+	python3 -c 'import os, sys; os.setxattr(sys.argv[1], "user.note", bytes(range(256))); os.setxattr(sys.argv[2], "security.capability", bytes.fromhex("0100000200040000000000000000000000000000")); os.setxattr(sys.argv[3], "security.capability", bytes.fromhex("010000030004000000000000000000000000000000e80300"[:48]))' \
+		$root/etc/hostname $root/usr/bin/apt $root/usr/bin/cat
+	# a folder without an entry of its own gets the time of now from podman: so that each has one
+	touch $root/usr $root/usr/*
+	umoci repack --image made:t work
+	rm -rf work && umoci unpack --image made:t work 2>/dev/null
+	rm -rf $root/etc/debian_version $root/usr/local/perl1* $root/usr/share/doc
+	mkdir -p $root/usr/share/doc/new && echo new >$root/usr/share/doc/new/file
+	touch -d @1000000000.123456789 $root/usr/share/doc/new/file $root/usr/share/doc/new
+	mknod $root/dev/example b 7 300 && mkfifo -m 620 $root/run/fifo && truncate -s 3M $root/srv/holes
+	chown 4294967294:70000 $root/srv/holes
+	touch $root/usr $root/usr/*
+	umoci repack --image made:t work
+	rm -rf work
+}
+
+@test "a Debian of three layers: umoci, podman and we see the same files" {
+	need umoci podman
+	LIMIT=120
+	debian_image
+	umoci unpack --image made:t theirs 2>/dev/null
+	image import --quiet oci:made:t
+	image unpack --quiet --flat oci:made:t ours
+	same_tree theirs/rootfs ours/rootfs
+	mkdir shown
+	# podman keeps "/" as 0555 and of now, whatever the layer says: all below it is compared
+	timeout 200 unshare -m --propagation private bash -euc '
+		mount -t tmpfs none "$3"
+		podman=(podman --root "$3/root" --runroot "$3/run" --storage-driver overlay --tmpdir "$3/tmp")
+		"${podman[@]}" pull -q oci:made:t >/dev/null
+		at=$("${podman[@]}" image mount "$("${podman[@]}" images -q)")
+		"$1" mount --root "$2" t shown
+		python3 "$4" --no-root "$at" shown
+		python3 "$4" shown ours/rootfs' _ "$IMAGE" "$store" "$(mktemp -d -p "$PWD")" "$top/tests/bats/image_tree.py"
+}

@@ -125,7 +125,7 @@ static error *describe_input(struct job *j, const struct blob *blob, struct laye
 		.any_packing = !l->digest.text[0],
 		.inflater = c->options->inflater,
 		.max_archive = import_max_archive(c->options),
-		.in_two_threads = c->n_workers == 1 && c->cpus > 1,
+		.in_two_threads = c->cpus > 1,
 		.progress = &c->progress->bytes,
 	};
 	return NULL;

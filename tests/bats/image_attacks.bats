@@ -350,3 +350,36 @@ layers[0]["digest"] = "sha256:" + "0" * 64'
 		done
 	done
 }
+
+@test "users of the host cannot reach what is setuid in an image" {
+	make evil <<<'layer(folder("bin", 0o777), file("bin/root", mode=0o4755))'
+	chmod 755 "$PWD"
+	image import --quiet oci:evil
+	is 700 "$(stat -c %a store)"
+	is 4755 "$(stat -c %a "$(lower t)/bin/root")"
+	run setpriv --reuid 65534 --regid 65534 --clear-groups stat "$(lower t)/bin/root"
+	[[ $status == 1 && $output == *"Permission denied"* ]]
+}
+
+@test "devices of an image: made, left out or refused, as is asked for" {
+	make evil <<<'layer(block("disk", 8, 0, mode=0o666), file("f"))'
+	image unpack --quiet --flat oci:evil made
+	[[ -b made/rootfs/disk ]]
+	image unpack --quiet --flat --devices skip oci:evil skipped
+	[[ ! -e skipped/rootfs/disk && -f skipped/rootfs/f ]]
+	run image unpack --quiet --flat --devices fail oci:evil failed
+	[[ $status == 1 && $output == *"--devices is fail"* && ! -e failed ]]
+}
+
+@test "a store where upper and lower case are one is refused" {
+	# few kernels can make such a folder: the answer of one, FS_CASEFOLD_FL to FS_IOC_GETFLAGS
+	gcc -shared -fPIC -x c -o folds.so - <<-'E'
+		#include <linux/fs.h>
+		int ioctl(int fd, unsigned long request, unsigned *flags)
+		{
+			return request == FS_IOC_GETFLAGS ? (*flags = FS_CASEFOLD_FL, 0) : -1;
+		}
+	E
+	run env LD_PRELOAD="$PWD/folds.so" "$IMAGE" ls --root "$store"
+	[[ $status == 1 && $output == *"upper from lower case"* ]] || { echo "$output"; return 1; }
+}

@@ -87,16 +87,10 @@ static error *check_pairs(const struct pairs *pairs, const char *what)
 	return NULL;
 }
 
-error *document_read_index(const char *text, size_t len, const char *said, struct arena *arena,
-			   struct image_index **out)
+/* What it holds, what it calls itself and what its descriptor says must be one: readers go by
+ * different ones of the three. */
+static error *check_kind(const struct image_index *x, const char *said)
 {
-	struct image_index *x = arena_new_of(arena, struct image_index);
-
-	if (!x)
-		return arena_exhausted();
-	try(rows_read(&image_index_shape, text, len, ROWS_NO_DUPLICATES, arena, x));
-	if (x->schema_version != 2)
-		return error_said(EINVAL, "schemaVersion is %u: want 2", x->schema_version);
 	if (x->manifests.n && (x->config || x->layers.n))
 		return error_said(EINVAL, "both an index and a manifest");
 	if (x->media_type && said && media_of(said) != MEDIA_IS_OTHER &&
@@ -109,6 +103,20 @@ error *document_read_index(const char *text, size_t len, const char *said, struc
 		return error_said(EINVAL, "its media type is not what it is");
 	if (media != MEDIA_IS_INDEX && media != MEDIA_IS_MANIFEST && x->media_type)
 		return error_said(EINVAL, "unknown media type %s", x->media_type);
+	return NULL;
+}
+
+error *document_read_index(const char *text, size_t len, const char *said, struct arena *arena,
+			   struct image_index **out)
+{
+	struct image_index *x = arena_new_of(arena, struct image_index);
+
+	if (!x)
+		return arena_exhausted();
+	try(rows_read(&image_index_shape, text, len, ROWS_NO_DUPLICATES, arena, x));
+	if (x->schema_version != 2)
+		return error_said(EINVAL, "schemaVersion is %u: want 2", x->schema_version);
+	try(check_kind(x, said));
 	if (!x->config && !x->manifests.n)
 		return error_said(ENOENT, "no image in it");
 	if (x->layers.n > LAYERS_MAX)

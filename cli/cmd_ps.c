@@ -107,15 +107,24 @@ static error *ps(struct runtime *rt, const void *values, int n_words, char **wor
 {
 	const struct values *v = values;
 	auto_free pid_t *pids = NULL;
+	auto_free char *guest = NULL;
 	size_t n = 0;
 	char program[] = "ps";
 
 	(void)exit_code;
 	if (v->format && strcmp(v->format, "table") != 0 && strcmp(v->format, "json") != 0)
 		return error_said(EINVAL, "--format: '%s' is neither table nor json", v->format);
-	try(container_pids(rt, words[0], &pids, &n));
+	try(container_pids(rt, words[0], &pids, &n, &guest));
 	if (v->format && strcmp(v->format, "json") == 0)
 		return print_json(pids, n);
+	if (guest && n_words > 1)
+		return error_said(ENOTSUP,
+				  "ps(1) of this host, and so its options, cannot look into "
+				  "the container's sandbox");
+	if (guest) {
+		fputs(guest, stdout);
+		return NULL;
+	}
 	words[0] = program;
 	return print_table(pids, n, n_words > 1 ? words : NULL);
 }

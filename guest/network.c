@@ -13,7 +13,7 @@
 #include "base/kernel.h"
 #include "base/text.h"
 #include "guest/guest.h"
-#include "runtime/vm_network.h"
+#include "runtime/vm_shapes.h"
 
 struct message {
 	struct nlmsghdr head;

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/reboot.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -122,16 +123,51 @@ static error *do_stats(const struct act *a)
 	return NULL;
 }
 
+/* False when it has ended in the meantime. */
+static bool look_at(pid_t pid, struct arena *arena, struct vm_process *out)
+{
+	char path[48];
+	struct stat st;
+	auto_free char *stat_line = NULL;
+	auto_free char *command = NULL;
+	size_t len;
+	int ppid = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	auto_error error *e = file_read(AT_FDCWD, path, 4096, &stat_line, NULL);
+	char *behind = e ? NULL : strrchr(stat_line, ')');
+	if (!behind || sscanf(behind, ") %*c %d", &ppid) != 1 || stat(path, &st) < 0)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", pid);
+	auto_error error *none = file_read(AT_FDCWD, path, 65536, &command, &len);
+	if (none)
+		return false;
+	for (size_t i = 0; i + 1 < len; i++)
+		if (!command[i])
+			command[i] = ' ';
+	*out = (struct vm_process){ .pid = (uint32_t)pid,
+				    .ppid = (uint32_t)ppid,
+				    .uid = st.st_uid,
+				    .command = arena_strdup(arena, command) };
+	return out->command != NULL;
+}
+
 static error *do_pids(const struct act *a)
 {
 	auto_free pid_t *pids = NULL;
+	auto_arena struct arena *arena = NULL;
+	auto_free char *none = NULL;
+	struct vm_processes all = { 0 };
 	size_t n;
 
-	try(container_pids(&a->guest->runtime, VM_CONTAINER, &pids, &n));
-	json_array(a->to, NULL);
+	try(arena_new(&arena));
+	try(container_pids(&a->guest->runtime, VM_CONTAINER, &pids, &n, &none));
+	all.list.v = arena_array_of(arena, struct vm_process, n + 1);
+	if (!all.list.v)
+		return arena_exhausted();
 	for (size_t i = 0; i < n; i++)
-		json_i64(a->to, NULL, pids[i]);
-	json_end(a->to);
+		all.list.n += look_at(pids[i], arena, &all.list.v[all.list.n]);
+	rows_write(&vm_processes_shape, &all, NULL, a->to);
 	return NULL;
 }
 

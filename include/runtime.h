@@ -127,7 +127,10 @@ must_use error *container_delete(const struct runtime *rt, const char *id, bool 
 must_use error *container_pause(const struct runtime *rt, const char *id, bool paused);
 must_use error *container_update(const struct runtime *rt, const char *id,
 				 const struct spec_resources *resources);
-must_use error *container_pids(const struct runtime *rt, const char *id, pid_t **pids, size_t *n);
+/* A sandbox's are those of its guest; *guest then has a line "PID PPID UID COMMAND" for each, since
+ * no ps(1) of this host finds them; else NULL. malloc()ed. */
+must_use error *container_pids(const struct runtime *rt, const char *id, pid_t **pids, size_t *n,
+			       char **guest);
 /* The state as JSON with all fields; malloc()ed. */
 must_use error *container_state(const struct runtime *rt, const char *id, char **json);
 /* One line of `list`. The texts live in the arena. */

@@ -96,7 +96,11 @@ error *container_run(const struct runtime *rt, const struct container_options *o
 	try(connect_console(l, o->console_socket, o->detach, &console));
 	if (!o->detach)
 		try(foreground_begin(&f));
+	if (!o->detach && l->vm)
+		foreground_hangs_up(l->fd[FD_BATON_HOST]);
 	error *e = plan_walk(l->plan, l, HOST, 0, HOST);
+	if (!o->detach && l->vm)
+		foreground_hangs_up(-1);
 	if (!e)
 		e = publish_process(l, o->pid_file, o->pidfd_socket);
 	if (!e && o->detach && l->fd[FD_NOTIFY] >= 0)

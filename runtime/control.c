@@ -117,12 +117,16 @@ error *container_update(const struct runtime *rt, const char *id,
 				  s->fixed->rootless);
 }
 
-error *container_pids(const struct runtime *rt, const char *id, pid_t **pids, size_t *n)
+error *container_pids(const struct runtime *rt, const char *id, pid_t **pids, size_t *n,
+		      char **guest)
 {
 	auto_state struct state *s = NULL;
 	auto_cgroup struct cgroup *c = NULL;
 
+	*guest = NULL;
 	try(state_open(rt->root, id, false, &s));
+	if (s->fixed && s->fixed->sandbox)
+		return vm_pids(s, pids, n, guest);
 	if (s->fixed && s->fixed->cgroup_path) {
 		auto_error error *e = cgroup_open(s->fixed->cgroup_path, &c);
 		if (!e)
@@ -249,8 +253,10 @@ error *container_watch(const struct runtime *rt, const char *id, int interval_ms
 	try(state_open(rt->root, id, false, &s));
 	if (state_open_init(s, &pidfd))
 		return error_said(0, "container '%s' is not running", id);
-	try(open_cgroup_of(s, &c));
-	auto_error error *no_memory = cgroup_watch(c, "memory.events", &memory);
+	if (!s->fixed || !s->fixed->sandbox)
+		try(open_cgroup_of(s, &c));
+	/* a sandbox's figures are the guest's, which is asked each time */
+	auto_error error *no_memory = c ? cgroup_watch(c, "memory.events", &memory) : NULL;
 	try(cgroup_oom_kills(c, &kills));
 	int64_t next = milliseconds() + interval_ms;
 	for (;;) {

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
@@ -34,6 +35,29 @@ error *foreground_begin(struct foreground *f)
 		return error_errno("signalfd");
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	return NULL;
+}
+
+static volatile sig_atomic_t hung_up_by_signal = -1;
+
+static void hang_up(int signal)
+{
+	(void)signal;
+	shutdown(hung_up_by_signal, SHUT_RDWR);
+}
+
+void foreground_hangs_up(int socket)
+{
+	static const int impatient[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = socket >= 0 ? hang_up : SIG_DFL };
+	sigset_t mask;
+
+	hung_up_by_signal = socket;
+	sigemptyset(&mask);
+	for (size_t i = 0; i < COUNT(impatient); i++)
+		sigaddset(&mask, impatient[i]);
+	sigprocmask(socket >= 0 ? SIG_UNBLOCK : SIG_BLOCK, &mask, NULL);
+	for (size_t i = 0; i < COUNT(impatient); i++)
+		sigaction(impatient[i], &action, NULL);
 }
 
 void foreground_end(struct foreground *f)

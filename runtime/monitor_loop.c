@@ -198,6 +198,17 @@ static error *start_ready(struct watch *w, short events)
 	return NULL;
 }
 
+/* It says nothing while we have the baton: this is its end. */
+static error *caller_ready(struct watch *w, short events)
+{
+	struct monitor *m = w->context;
+
+	(void)events;
+	m->caller_gone = true;
+	w->fd = -1;
+	return NULL;
+}
+
 static error *watch_signals(struct monitor *m)
 {
 	/* faults cannot be blocked, and SIGPIPE is about our own writes */
@@ -221,6 +232,9 @@ static error *watch_signals(struct monitor *m)
 error *monitor_watch(struct monitor *m)
 {
 	m->wire.payload_max = WIRE_TO_HOST_MAX;
+	m->caller = (struct watch){
+		.fd = m->life->fd[FD_BATON], .events = POLLIN, .ready = caller_ready, .context = m
+	};
 	m->port.events = m->console.events = m->start.events = POLLIN;
 	m->port.ready = port_ready;
 	m->console.ready = console_ready;
@@ -229,6 +243,7 @@ error *monitor_watch(struct monitor *m)
 	m->port.fd = m->wire.fd;
 	m->start.fd = m->life->fd[FD_START];
 	try(watch_signals(m));
+	try(loop_watch(&m->loop, &m->caller));
 	try(loop_watch(&m->loop, &m->port));
 	try(loop_watch(&m->loop, &m->console));
 	try(loop_watch(&m->loop, &m->start));
@@ -282,6 +297,8 @@ error *monitor_until(struct monitor *m, const bool *flag, int timeout_ms, const 
 		if (end && left <= 0)
 			return error_new(ETIMEDOUT, "%s", what);
 		try(turn(m, (int)left));
+		if (m->caller_gone)
+			return error_new(ECANCELED, "%s", what);
 		if (m->machine_ended && !*flag) {
 			while (m->console.fd >= 0) /* its last words are in the socket */
 				try(console_ready(&m->console, POLLIN));

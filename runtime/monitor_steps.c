@@ -45,6 +45,7 @@ error *monitor_wait_start(struct life *l)
 	struct monitor *m = monitor_of(l);
 
 	try(baton_pass(l->fd[FD_BATON], BATON_GO_ON, 0, NULL, -1));
+	m->caller.fd = -1;
 	close(take_fd(&l->fd[FD_BATON]));
 	error *e = monitor_until(m, &m->start_called, -1, "wait for start");
 	if (e) { /* nobody is there to be told */
@@ -83,6 +84,7 @@ error *monitor_serve(struct life *l)
 		if (null != fd)
 			dup2(null, fd);
 	/* ends that the host's side waits for */
+	m->caller.fd = -1;
 	close(take_fd(&l->fd[FD_BATON]));
 	if (l->fd[FD_START_LOCK] >= 0)
 		close(take_fd(&l->fd[FD_START_LOCK]));

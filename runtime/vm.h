@@ -5,7 +5,7 @@
 
 #include "runtime.h"
 #include "runtime/life.h"
-#include "runtime/vm_network.h"
+#include "runtime/vm_shapes.h"
 
 #define VM_PORT      "skiff.agent"      /* the name of the console's port to the agent */
 #define VM_TAG       "skiff"            /* of the file system that the guest mounts */

@@ -21,6 +21,7 @@
 #include "runtime/foreground.h"
 #include "runtime/helper.h"
 #include "runtime/vm.h"
+#include "runtime/vm_shapes.h"
 
 enum { ANSWER_MS = 30000, MESSAGE_MAX = 200 << 10 };
 
@@ -123,6 +124,39 @@ error *vm_kill(const struct state *s, int signal, bool all)
 	if (sys_pidfd_send_signal(pidfd, signal) < 0 && errno != ESRCH)
 		return error_errno("send signal %d", signal);
 	return NULL;
+}
+
+/* What a guest says may hold what a terminal would obey. */
+static void keep_printable(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			*text = '?';
+}
+
+error *vm_pids(const struct state *s, pid_t **pids, size_t *n, char **lines)
+{
+	auto_free char *text = NULL;
+	auto_arena struct arena *arena = NULL;
+	struct vm_processes all;
+	size_t len = 0;
+
+	try(arena_new(&arena));
+	try(vm_ask(s, WIRE_PIDS, 0, NULL, &text));
+	try(rows_read(&vm_processes_shape, text, strlen(text), ROWS_NO_DUPLICATES, arena, &all));
+	*pids = calloc(all.list.n + 1, sizeof(pid_t));
+	FILE *out = open_memstream(lines, &len);
+	if (!*pids || !out)
+		return error_new(ENOMEM, "ps");
+	fprintf(out, "%7s %7s %7s COMMAND\n", "PID", "PPID", "UID");
+	for (size_t i = 0; i < all.list.n; i++) {
+		const struct vm_process *p = &all.list.v[i];
+		keep_printable(p->command);
+		(*pids)[i] = (pid_t)p->pid;
+		fprintf(out, "%7u %7u %7u %s\n", p->pid, p->ppid, p->uid, p->command);
+	}
+	*n = all.list.n;
+	return fclose(out) ? error_new(ENOMEM, "ps") : NULL;
 }
 
 error *vm_stats(const struct state *s, struct json *to)

@@ -1,5 +1,5 @@
-/* The network of a sandbox: what the host's side finds in the container's network namespace, and
- * the guest's side makes again. */
+/* What the two sides of a sandbox tell each other as JSON: the network that the host's side finds
+ * in the container's namespace, which the guest's makes again; and the guest's processes. */
 #pragma once
 
 #include "base/rows.h"
@@ -20,8 +20,19 @@
 
 #define VM_NETWORK(row) \
 	row(LIST(vm_device), devices, "devices", OPTIONAL)
+
+#define VM_PROCESS(row) \
+	row(U32,  pid,         "pid",         REQUIRED) \
+	row(U32,  ppid,        "ppid",        WRITTEN) \
+	row(U32,  uid,         "uid",         WRITTEN) \
+	row(STR,  command,     "command",     REQUIRED)
+
+#define VM_PROCESSES(row) \
+	row(LIST(vm_process), list, "processes", OPTIONAL)
 /* clang-format on */
 
 SHAPE_STRUCT(vm_route, VM_ROUTE)
 SHAPE_STRUCT(vm_device, VM_DEVICE)
 SHAPE_STRUCT(vm_network, VM_NETWORK)
+SHAPE_STRUCT(vm_process, VM_PROCESS)
+SHAPE_STRUCT(vm_processes, VM_PROCESSES)

@@ -235,7 +235,7 @@ static error *set_capabilities(struct spec_process *p, struct arena *arena)
 error *bundle_overlay(const struct texts *lower, const char *upper, const char *work,
 		      bool userxattr, struct arena *arena, struct spec_mount *out)
 {
-	char **options = arena_array_of(arena, char *, 5);
+	char **options = arena_array_of(arena, char *, 6);
 	auto_free char *layers = overlay_layers(lower->v, lower->n);
 	size_t n = 0;
 
@@ -244,6 +244,8 @@ error *bundle_overlay(const struct texts *lower, const char *upper, const char *
 	options[n++] = arena_strdup(arena, layers);
 	options[n++] = arena_printf(arena, "upperdir=%s", upper);
 	options[n++] = arena_printf(arena, "workdir=%s", work);
+	options[n++] =
+		arena_strdup(arena, "nodev"); /* what devices an image brings along are none */
 	if (userxattr)
 		options[n++] = arena_strdup(arena, "userxattr");
 	*out = (struct spec_mount){ .destination = (char *)"/",

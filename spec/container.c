@@ -88,7 +88,7 @@ static error *set_process(const struct container_wishes *w, struct arena *arena,
 static error *overlay_mount(const struct container_wishes *w, struct arena *arena,
 			    struct spec_mount *m)
 {
-	char **options = arena_array_of(arena, char *, 5);
+	char **options = arena_array_of(arena, char *, 6);
 	auto_free char *layers = overlay_layers(w->lower.v, w->lower.n);
 	size_t n = 0;
 
@@ -97,6 +97,8 @@ static error *overlay_mount(const struct container_wishes *w, struct arena *aren
 	options[n++] = arena_strdup(arena, layers);
 	options[n++] = arena_printf(arena, "upperdir=%s", w->upper);
 	options[n++] = arena_printf(arena, "workdir=%s", w->work);
+	options[n++] =
+		arena_strdup(arena, "nodev"); /* what devices an image brings along are none */
 	if (w->userxattr)
 		options[n++] = arena_strdup(arena, "userxattr");
 	*m = (struct spec_mount){ .destination = arena_strdup(arena, "/"),

@@ -160,3 +160,8 @@ run_image() { # [OPTION... --] [COMMAND...]
 	says "65534" "${lines[1]}"
 	[[ -z $(ls "$BATS_TEST_TMPDIR/user/store/containers") ]]
 }
+
+@test "devices that an image brings along cannot be opened" {
+	run -0 run_image --rm -- sh -c 'mknod /mine c 1 3 && cat /mine; mknod /dev/mine c 1 3 && cat /dev/mine && echo fine'
+	is $'cat: can\'t open \'/mine\': Permission denied\nfine'
+}

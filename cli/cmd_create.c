@@ -16,6 +16,9 @@ struct values {
 	struct strings env, binds, cap_add, cap_drop;
 	const char *memory, *cpus, *pids, *net;
 	bool interactive;
+	/* with --sandbox */
+	struct strings vm_parameters;
+	int64_t vm_memory;
 };
 
 #define AT(member) offsetof(struct values, member)
@@ -34,8 +37,17 @@ struct values {
 			"the container's id, where the bundle is the argument"                     \
 	}
 /* clang-format off */
+#define MACHINE \
+	{ "sandbox",        0, OPT_TEXT, AT(o.sandbox),        "ENGINE", "in a machine of its own: kvm, qemu, auto; or none" }, \
+	{ "vm-vcpus",       0, OPT_U32,  AT(o.vm.vcpus),       "N",      "sandbox: processors" }, \
+	{ "vm-memory",      0, OPT_BYTES, AT(vm_memory),       "BYTES",  "sandbox: the guest's memory, as 512m" }, \
+	{ "vm-kernel",      0, OPT_TEXT, AT(o.vm.kernel),      "FILE",   "sandbox: its kernel, instead of the one that was fetched" }, \
+	{ "vm-parameter",   0, OPT_MANY, AT(vm_parameters),    "TEXT",   "sandbox: one more of the kernel's parameters" }, \
+	{ "vm-initrd",      0, OPT_TEXT, AT(o.vm.initrd),      "FILE",   "sandbox: an initramfs that comes before skiff's own" }, \
+	{ "vm-image",       0, OPT_TEXT, AT(o.vm.image),       "FILE",   "sandbox: a disk with the file system of the guest's system" }, \
+	{ "vm-hypervisor",  0, OPT_TEXT, AT(o.vm.hypervisor),  "FILE",   "sandbox: the engine's program" }
 #define COMMON \
-	BUNDLE, CONFIG, NAME, \
+	BUNDLE, CONFIG, NAME, MACHINE, \
 	{ "console-socket", 0, OPT_TEXT, AT(o.console_socket), "SOCKET", "takes the terminal's master end" }, \
 	{ "pid-file",       0, OPT_TEXT, AT(o.pid_file),       "FILE",   "takes the first process's id" }, \
 	{ "pidfd-socket",   0, OPT_TEXT, AT(o.pidfd_socket),   "SOCKET", "takes a pidfd of the first process" }, \
@@ -84,6 +96,12 @@ static error *made_up_id(char *out, size_t size)
 	return NULL;
 }
 
+static void settle_machine(struct values *v)
+{
+	v->o.vm.parameters = (struct texts){ v->vm_parameters.v, v->vm_parameters.n };
+	v->o.vm.memory = (uint64_t)v->vm_memory;
+}
+
 /* An argument with a slash, or ".", is a bundle: ids never hold a slash. Otherwise it is the id. */
 static error *settle(struct values *v, int n, char **words, char *made_up, size_t size)
 {
@@ -96,6 +114,7 @@ static error *settle(struct values *v, int n, char **words, char *made_up, size_
 		v->bundle = word;
 	else if (word && v->name)
 		return error_said(EINVAL, "the id is given twice: %s and %s", v->name, word);
+	settle_machine(v);
 	v->o.bundle = v->bundle ? v->bundle : ".";
 	v->o.id = is_bundle || !word ? v->name : word;
 	if (v->o.id)
@@ -164,6 +183,7 @@ static error *run_image(struct runtime *rt, struct values *v, int n, char **word
 		v->o.id = made_up;
 	}
 	try(settle_image(v, n, words));
+	settle_machine(v);
 	try(container_run_image(rt, &v->o, &v->image, exit_code));
 	if (v->o.detach)
 		puts(v->o.id);
@@ -192,6 +212,7 @@ static error *explain(struct runtime *rt, const void *values, int n, char **word
 	struct values v = *(const struct values *)values;
 
 	(void)exit_code;
+	settle_machine(&v);
 	v.o.bundle = n ? words[0] : v.bundle ? v.bundle : ".";
 	v.o.id = "explained";
 	return container_explain(rt, &v.o);

@@ -20,8 +20,8 @@ struct foreground {
 /* Before the walk: from here on signals wait to be forwarded, and orphans of the container come to
  * us. */
 must_use error *foreground_begin(struct foreground *f);
-/* While a machine boots, a person may lose patience: SIGINT, SIGQUIT, SIGTERM and SIGHUP then hang up
- * the socket, so that whoever waits at it sees its end. -1: from here on they wait as before. */
+/* While a machine boots, a person may lose patience: SIGINT, SIGQUIT, SIGTERM and SIGHUP then hang
+ * up the socket, so that whoever waits at it sees its end. -1: from here on they wait as before. */
 void foreground_hangs_up(int socket);
 /* Waits for the process. console is the socket that the terminal's master comes through, or -1. */
 must_use error *foreground_wait(struct foreground *f, pid_t pid, int pidfd, int console,

@@ -332,20 +332,31 @@ static error *mount_one(struct life *l, struct mount_row *row)
 	return NULL;
 }
 
+static error *mount_and_name(struct life *l, struct mount_row *row)
+{
+	error *e = mount_one(l, row);
+
+	if (!e && strcmp(row->target, "/") == 0) { /* it is the root now */
+		close(l->fd[FD_ROOT]);
+		l->fd[FD_ROOT] = take_fd(&row->fd);
+	}
+	if (e && row->spec)
+		return error_wrap(e, "mounts[%zu] (%s)", row->index, row->target);
+	return e ? error_wrap(e, "%s", row->target) : NULL;
+}
+
 error *init_mounts(struct life *l)
 {
-	for (size_t i = 0; i < l->mounts.n; i++) {
-		struct mount_row *row = &l->mounts.v[i];
-		error *e = mount_one(l, row);
-		if (!e && strcmp(row->target, "/") == 0) { /* it is the root now */
-			close(l->fd[FD_ROOT]);
-			l->fd[FD_ROOT] = take_fd(&row->fd);
-		}
-		if (e && row->spec)
-			return error_wrap(e, "mounts[%zu] (%s)", row->index, row->target);
-		if (e)
-			return error_wrap(e, "%s", row->target);
-	}
+	for (size_t i = 0; i < l->mounts.n; i++)
+		try(mount_and_name(l, &l->mounts.v[i]));
+	return NULL;
+}
+
+error *init_mount_root(struct life *l)
+{
+	for (size_t i = 0; i < l->mounts.n; i++)
+		if (mount_is_root(&l->mounts.v[i]))
+			try(mount_and_name(l, &l->mounts.v[i]));
 	return NULL;
 }
 

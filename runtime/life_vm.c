@@ -11,6 +11,14 @@ static bool may_have_network(const struct life *l)
 	return joins_namespace(l, NS_NETWORK) || has_net_devices(l) || has_runtime_hooks(l);
 }
 
+static bool has_layers(const struct life *l)
+{
+	for (size_t i = 0; i < l->mounts.n; i++)
+		if (mount_is_root(&l->mounts.v[i]))
+			return true;
+	return false;
+}
+
 /* clang-format off */
 const struct step vm_life[] = {
 	{ HOST, "reserve the id",                              NULL,                host_reserve, host_unreserve },
@@ -40,6 +48,7 @@ const struct step vm_life[] = {
 	{ INIT, "begin a session and a keyring",               NULL,                init_new_session },
 	{ INIT, "bring the loopback device up",                makes_network,       init_loopback_up },
 	{ INIT, "attach the root file system",                 NULL,                init_attach_root },
+	{ INIT, "mount the layers of the root",                has_layers,          init_mount_root },
 	{ INIT, "run the createContainer hooks",               has_container_hooks, init_hooks_create_container },
 	{ INIT, "open the terminal",                           has_terminal,        monitor_open_terminal },
 	{ INIT, "gather what the guest may see",               NULL,                monitor_gather },

@@ -60,7 +60,7 @@ struct monitor {
 	bool start_called; /* `start` has connected: fd[FD_BATON] is its baton */
 	bool finished;     /* the container's first program has ended, its output is delivered */
 	int status;        /* as of wait(2) */
-	bool caller_gone; /* while it still waits for us */
+	bool caller_gone;  /* while it still waits for us */
 	bool machine_ended;
 	char tail[CONSOLE_TAIL + 1]; /* the last that the guest's kernel has printed */
 	size_t tail_len;

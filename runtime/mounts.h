@@ -61,5 +61,10 @@ struct mounts_facts {
 /* The rows in order: config.json's mounts with the devices where /dev comes, or behind. */
 must_use error *mounts_plan(const struct spec *spec, const struct mounts_facts *facts,
 			    struct arena *arena, struct mount_rows *out);
+/* A file system that becomes the root: the layers of an image. */
+static inline bool mount_is_root(const struct mount_row *row)
+{
+	return row->op == MOUNT_FS && row->target[0] == '/' && !row->target[1];
+}
 /* Every option word, for `features` and the man page: calls visit with each. */
 void mounts_each_option(void (*visit)(const char *word, void *context), void *context);

@@ -78,6 +78,7 @@ init_act(init_seal_root);
 
 /* init_mounts.c */
 init_act(init_mounts);
+init_act(init_mount_root); /* a sandbox: that alone, the guest does the rest */
 init_act(init_masks);
 
 /* init_tty.c */

@@ -189,11 +189,15 @@ static error *guest_mounts(const struct spec *s, struct arena *arena, struct spe
 	guest->mounts.v = arena_array_of(arena, struct spec_mount, s->mounts.n + 1);
 	if (!guest->mounts.v)
 		return arena_exhausted();
+	guest->mounts.n = 0;
 	for (size_t i = 0; i < s->mounts.n; i++) {
-		struct spec_mount *m = &guest->mounts.v[i];
+		struct spec_mount *m = &guest->mounts.v[guest->mounts.n++];
 		*m = s->mounts.v[i];
-		if (!is_bind(m))
+		if (!is_bind(m)) {
+			/* the root's layers are put together on the host's side */
+			guest->mounts.n -= strcmp(m->destination, "/") == 0;
 			continue;
+		}
 		m->source = arena_printf(arena, VM_SHARE "/mounts/%zu", i);
 		m->uid_mappings.n = m->gid_mappings.n = 0;
 		m->options.v = arena_array_of(arena, char *, m->options.n + 1);

@@ -13,7 +13,7 @@ struct values {
 	bool no_subreaper;
 	/* with --image */
 	struct image_options image;
-	struct strings env, binds, cap_add, cap_drop;
+	struct strings env, binds, tmpfs, cap_add, cap_drop;
 	const char *memory, *cpus, *pids, *net;
 	bool interactive;
 	/* with --sandbox */
@@ -70,7 +70,8 @@ static const struct option_row run_options[] = {
 	{ "user",         'u', OPT_TEXT, AT(image.user),       "USER[:GROUP]", "image: who it is; names are the image's" },
 	{ "entrypoint",   0,   OPT_TEXT, AT(image.entrypoint), "PROGRAM", "image: instead of its entrypoint and command" },
 	{ "volume",       'v', OPT_MANY, AT(binds),            "SRC:DST[:ro]", "image: mount a file or folder of the host" },
-	{ "read-only",    0,   OPT_FLAG, AT(image.read_only),  NULL,      "image: the root cannot be written" },
+	{ "tmpfs",          0, OPT_MANY, AT(tmpfs),            "DST[:OPT,...]", "image: a folder in memory, as /run or /tmp:size=64m" },
+	{ "read-only",    0,   OPT_FLAG, AT(image.read_only),  NULL,      "image: the root cannot be written, but for /run, /tmp and /var/tmp in memory" },
 	{ "hostname",     0,   OPT_TEXT, AT(image.hostname),   "NAME",    "image: instead of the id" },
 	{ "net",          0,   OPT_TEXT, AT(net),              "NAME",    "image: none (its own, loopback only) or host" },
 	{ "memory",       'm', OPT_TEXT, AT(memory),           "BYTES",   "image: memory limit, as 512m" },
@@ -156,6 +157,7 @@ static error *settle_image(struct values *v, int n, char **words)
 	o->command = (struct texts){ words, (size_t)n };
 	o->env = (struct texts){ v->env.v, v->env.n };
 	o->binds = (struct texts){ v->binds.v, v->binds.n };
+	o->tmpfs = (struct texts){ v->tmpfs.v, v->tmpfs.n };
 	o->cap_add = (struct texts){ v->cap_add.v, v->cap_add.n };
 	o->cap_drop = (struct texts){ v->cap_drop.v, v->cap_drop.n };
 	o->memory.set = v->memory != NULL;

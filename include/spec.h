@@ -439,6 +439,7 @@ struct container_wishes {
 	struct spec_user user;
 	struct texts volumes;           /* paths in the container that get a tmpfs of their own */
 	struct texts binds;             /* SOURCE:TARGET[:OPTION,...] */
+	struct texts tmpfs;             /* TARGET[:OPTION,...] */
 	struct texts cap_add, cap_drop; /* CAP_NAME, NAME or ALL */
 	struct pairs annotations;
 	bool terminal, read_only, host_network, no_new_privileges;

@@ -54,9 +54,11 @@ error *image_program(char *const words[])
 static error *choose_args(const struct image_options *o, const struct prepared_config *c,
 			  struct arena *arena, struct texts *out)
 {
-	struct texts entry =
-		o->entrypoint ? (struct texts){ (char *[]){ (char *)o->entrypoint, NULL }, 1 }
-			      : c->entrypoint;
+	/* an empty word: none at all */
+	struct texts entry = o->entrypoint
+				     ? (struct texts){ (char *[]){ (char *)o->entrypoint, NULL },
+						       *o->entrypoint != '\0' }
+				     : c->entrypoint;
 	struct texts cmd = o->command.n ? o->command : o->entrypoint ? (struct texts){ 0 } : c->cmd;
 	char **v = arena_array_of(arena, char *, entry.n + cmd.n + 1);
 
@@ -106,6 +108,7 @@ static error *make_bundle(const struct runtime *rt, const struct image_options *
 		.cwd = o->cwd ? o->cwd : p->config->working_dir,
 		.volumes = p->config->volumes,
 		.binds = o->binds,
+		.tmpfs = o->tmpfs,
 		.cap_add = o->cap_add,
 		.cap_drop = o->cap_drop,
 		.annotations = p->annotations,

@@ -148,11 +148,34 @@ static error *tmpfs_mount(char *target, struct arena *arena, struct spec_mount *
 	return m->source ? NULL : arena_exhausted();
 }
 
+/* TARGET[:OPTION,...] */
+static error *tmpfs_wish(const char *text, struct arena *arena, struct spec_mount *m)
+{
+	char *copy = arena_strdup(arena, text);
+	char **options = arena_array_of(arena, char *, 20);
+
+	if (!copy || !options)
+		return arena_exhausted();
+	char *target = strsep(&copy, ":");
+	if (target[0] != '/')
+		return error_said(EINVAL, "--tmpfs: '%s' is not /TARGET[:OPTION,...]", text);
+	try(tmpfs_mount(target, arena, m));
+	memcpy(options, m->options.v, m->options.n * sizeof(*options));
+	for (char *word; copy && (word = strsep(&copy, ",")) && m->options.n < 18;)
+		if (*word)
+			options[m->options.n++] = word;
+	m->options.v = options;
+	return NULL;
+}
+
+/* Where programs expect to be able to write, though the root cannot be written. */
+static char *const writable[] = { (char *)"/run", (char *)"/tmp", (char *)"/var/tmp" };
+
 static error *set_mounts(const struct container_wishes *w, struct arena *arena, struct spec *s)
 {
 	size_t usual = s->mounts.n;
-	struct spec_mount *mounts =
-		arena_array_of(arena, struct spec_mount, usual + w->volumes.n + w->binds.n + 2);
+	size_t more = COUNT(writable) + w->volumes.n + w->tmpfs.n + w->binds.n;
+	struct spec_mount *mounts = arena_array_of(arena, struct spec_mount, usual + more + 2);
 	size_t n = 0;
 
 	if (!mounts)
@@ -160,6 +183,10 @@ static error *set_mounts(const struct container_wishes *w, struct arena *arena, 
 	try(overlay_mount(w, arena, &mounts[n++]));
 	memcpy(&mounts[n], s->mounts.v, usual * sizeof(*mounts));
 	n += usual;
+	for (size_t i = 0; w->read_only && i < COUNT(writable); i++)
+		try(tmpfs_mount(writable[i], arena, &mounts[n++]));
+	for (size_t i = 0; i < w->tmpfs.n; i++)
+		try(tmpfs_wish(w->tmpfs.v[i], arena, &mounts[n++]));
 	for (size_t i = 0; i < w->volumes.n; i++)
 		try(tmpfs_mount(w->volumes.v[i], arena, &mounts[n++]));
 	for (size_t i = 0; i < w->binds.n; i++)

@@ -104,9 +104,24 @@ run_image() { # [OPTION... --] [COMMAND...]
 	skiff delete -f "$id"
 }
 
-@test "--read-only: the root refuses, /dev/shm does not" {
-	run -0 run_image --rm --read-only -- sh -c 'touch /x 2>/dev/null || echo refused; touch /dev/shm/x && echo fine'
-	is $'refused\nfine'
+@test "--read-only: the root refuses, but not what programs expect to write to" {
+	run -0 run_image --rm --read-only -- sh -c 'touch /x 2>/dev/null || echo refused; for f in /dev/shm /run /tmp /var/tmp /data; do touch $f/x && echo $f; done'
+	is $'refused\n/dev/shm\n/run\n/tmp\n/var/tmp\n/data'
+}
+
+@test "--tmpfs: a folder in memory, with what the image has there" {
+	run -0 run_image --rm --tmpfs /run --tmpfs /etc:size=64k,noexec -- sh -c 'grep -E " /(run|etc) " /proc/mounts; cat /etc/group | head -1'
+	says "tmpfs /run tmpfs rw,nosuid,nodev"
+	says "size=64k"
+	says root:x:0:
+	run -1 run_image --rm --tmpfs run -- true
+	one_line
+	says "--tmpfs"
+}
+
+@test "an empty --entrypoint is none" {
+	run -0 run_image --rm --entrypoint "" -- echo there
+	is there
 }
 
 @test "-v mounts a folder, :ro read-only" {

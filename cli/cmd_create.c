@@ -1,5 +1,6 @@
 /* create, run and explain: what takes a bundle; and run --image, which takes an image. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -99,6 +100,8 @@ static error *made_up_id(char *out, size_t size)
 
 static void settle_machine(struct values *v)
 {
+	if (!v->o.sandbox)
+		v->o.sandbox = getenv("SKIFF_SANDBOX");
 	v->o.vm.parameters = (struct texts){ v->vm_parameters.v, v->vm_parameters.n };
 	v->o.vm.memory = (uint64_t)v->vm_memory;
 }

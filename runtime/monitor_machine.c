@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/filter.h"
 #include "base/kernel.h"
 #include "base/path.h"
 #include "base/text.h"
@@ -432,6 +433,33 @@ static error *start_engine(struct life *l, struct monitor *m, int agent, int con
 	return e;
 }
 
+/* From here on the monitor handles what a hostile guest sends: it keeps no right, and of the
+ * kernel what its loop needs. */
+static error *lock_up(void)
+{
+	static const int calls[] = {
+		SYS_read,          SYS_write,        SYS_readv,          SYS_writev,
+		SYS_close,         SYS_poll,         SYS_ppoll,          SYS_recvmsg,
+		SYS_sendmsg,       SYS_accept4,      SYS_fcntl,          SYS_fstat,
+		SYS_newfstatat,    SYS_statx,        SYS_open,           SYS_openat,
+		SYS_ioctl,         SYS_mmap,         SYS_munmap,         SYS_mremap,
+		SYS_brk,           SYS_madvise,      SYS_wait4,          SYS_exit,
+		SYS_exit_group,    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
+		SYS_clock_gettime, SYS_getsockopt,   SYS_shutdown,       SYS_dup2,
+		SYS_geteuid,       SYS_getpid,       SYS_kill,           SYS_restart_syscall,
+		SYS_lseek,         SYS_futex,
+	};
+	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct none[2] = { 0 };
+
+	for (int cap = 0; cap < 64; cap++)
+		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &head, none) < 0)
+		return error_errno("drop capabilities");
+	return filter_allow(calls, COUNT(calls));
+}
+
 error *monitor_start_machine(struct life *l)
 {
 	struct monitor *m = monitor_of(l);
@@ -452,5 +480,5 @@ error *monitor_start_machine(struct life *l)
 	close(console[1]);
 	for (size_t i = 0; i < l->vm->network.devices.n; i++)
 		close(taps[i].fd);
-	return NULL;
+	return lock_up();
 }

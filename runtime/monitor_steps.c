@@ -83,6 +83,7 @@ error *monitor_serve(struct life *l)
 	for (int fd = 0; fd < 3; fd++)
 		if (null != fd)
 			dup2(null, fd);
+	process_title("skiff-sandbox %s", l->id);
 	/* ends that the host's side waits for */
 	m->caller.fd = -1;
 	close(take_fd(&l->fd[FD_BATON]));

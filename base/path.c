@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,7 +112,21 @@ error *root_ensure_parent(int root, const char *path, int *out, const char **nam
 	return NULL;
 }
 
-error *root_ensure(int root, const char *path, int is_file, int *out)
+/* Where a link leads that leads to nothing yet, as seen inside the root. malloc()ed, or NULL. */
+static char *link_target(int parent, const char *name, const char *clean)
+{
+	char text[PATH_MAX];
+	ssize_t n = readlinkat(parent, name, text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return NULL;
+	text[n] = '\0';
+	auto_free char *folder = strndup(clean, (size_t)(strrchr(clean, '/') - clean));
+	auto_free char *joined = folder ? path_join(folder, text) : NULL;
+	return joined ? path_clean(joined) : NULL;
+}
+
+static error *ensure(int root, const char *path, int is_file, int links, int *out)
 {
 	auto_error error *e = root_open(root, path, O_PATH, out); /* the usual case: it is there */
 	auto_fd int parent = -1;
@@ -130,7 +145,20 @@ error *root_ensure(int root, const char *path, int is_file, int *out)
 		close(made);
 	else if (errno != EEXIST)
 		return error_errno("make file %s in the root", path);
-	return root_open(root, clean, O_PATH, out);
+	auto_free char *target =
+		made < 0 && links > 0 && clean[0] == '/' ? link_target(parent, name, clean) : NULL;
+	return target ? ensure(root, target, is_file, links - 1, out)
+		      : root_open(root, clean, O_PATH, out);
+}
+
+error *root_ensure(int root, const char *path, int is_file, int *out)
+{
+	return ensure(root, path, is_file, 0, out);
+}
+
+error *root_ensure_linked(int root, const char *path, int *out)
+{
+	return ensure(root, path, true, 8, out);
 }
 
 error *path_make_folders(const char *path, mode_t mode)

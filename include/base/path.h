@@ -21,6 +21,9 @@ must_use error *root_open(int root, const char *path, uint64_t flags, int *out);
 /* The same, making the folders (mode 0755) that are missing on the way; the last part becomes a
  * folder, or, with is_file, an empty file. Returns an O_PATH descriptor. */
 must_use error *root_ensure(int root, const char *path, int is_file, int *out);
+/* The same for a file that may be a link to what is not there yet, inside: images have
+ * /etc/resolv.conf lead to where a service of the host would write it. */
+must_use error *root_ensure_linked(int root, const char *path, int *out);
 /* Ensures the folder that path lies in; *name points at path's last part. */
 must_use error *root_ensure_parent(int root, const char *path, int *out, const char **name);
 

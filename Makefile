@@ -49,9 +49,9 @@ MONITOR_OBJ := $(INIT_OBJ) $(patsubst %.c,$B/init/%.o,$(wildcard runtime/monitor
 AGENT_OBJ = $(filter-out $B/musl/cli/%,$(MUSL_OBJ)) $(patsubst %.c,$B/musl/%.o,$(wildcard guest/*.c))
 
 # Programs of their own, for what needs heavier libraries; skiff executes them.
-NET_LIBS := libnl-3.0 libnl-route-3.0 yajl
+NET_LIBS := libnl-3.0 libnl-route-3.0 libnftables yajl
 NET_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base/*.c netns/*.c)))
-$(patsubst %.c,$B/%.o,$(wildcard netns/*.c)): MORE = $(shell pkg-config --cflags $(NET_LIBS))
+$(patsubst %.c,$B/%.o,$(wildcard netns/*.c tests/unit/netns/*.c)): MORE = $(shell pkg-config --cflags $(NET_LIBS))
 
 IMAGE_LIBS := libarchive libcrypto libzstd zlib yajl libcap $(shell pkg-config --exists libisal && echo libisal)
 IMAGE_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base/*.c spec/*.c image/*.c)))
@@ -62,7 +62,7 @@ KERNEL_LIBS := libarchive yajl
 KERNEL_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base/*.c vmm/kernel_*.c)))
 
 HOT_SRC := $(filter-out runtime/init_% runtime/monitor_% vmm/kernel_% base/fortified.c,$(foreach f,base spec cgroup vmm runtime cli,\
-           $(wildcard $f/*.c))) image/prepared.c
+           $(wildcard $f/*.c))) image/prepared.c netns/request.c
 HOT_OBJ := $(HOT_SRC:%.c=$B/%.o)
 MUSL_OBJ := $(HOT_SRC:%.c=$B/musl/%.o) $B/musl/base/fortified.o
 UNIT    := $(wildcard tests/unit/*/*.c)
@@ -136,7 +136,12 @@ $(IMAGE_TESTS): %: %.o $(filter-out $B/image/main.o,$(IMAGE_OBJ))
 	@echo "  LD    $@"
 	$Q$(CC) -o $@ $^ $(S_$(SAN)) $(LDFLAGS) $(shell pkg-config --libs $(IMAGE_LIBS)) -pthread
 
-$(filter-out $(IMAGE_TESTS),$(TESTS)): %: %.o $(filter-out $B/cli/%,$(HOT_OBJ)) $B/init.o
+NET_TESTS := $(filter $B/tests/unit/netns/%,$(TESTS))
+$(NET_TESTS): %: %.o $(filter-out $B/netns/main.o,$(NET_OBJ))
+	@echo "  LD    $@"
+	$Q$(CC) -o $@ $^ $(S_$(SAN)) $(LDFLAGS) $(shell pkg-config --libs $(NET_LIBS))
+
+$(filter-out $(IMAGE_TESTS) $(NET_TESTS),$(TESTS)): %: %.o $(filter-out $B/cli/%,$(HOT_OBJ)) $B/init.o
 	@echo "  LD    $@"
 	$Q$(CC) -o $@ $^ $(LINK)
 

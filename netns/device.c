@@ -1,70 +1,10 @@
-#include <fcntl.h>
 #include <linux/if.h>
-#include <netlink/netlink.h>
 #include <netlink/route/addr.h>
-#include <netlink/route/link.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "netns.h"
-
-DEFINE_AUTO(struct nl_sock *, nl_socket_free)
-
-static void link_put(struct rtnl_link *link)
-{
-	if (link)
-		rtnl_link_put(link);
-}
-DEFINE_AUTO(struct rtnl_link *, link_put)
-
-static void cache_free(struct nl_cache *cache)
-{
-	if (cache)
-		nl_cache_free(cache);
-}
-DEFINE_AUTO(struct nl_cache *, cache_free)
-
-/* libnl has numbers of its own; the kernel's ENODEV is the one that callers ask for. */
-static error *nl_failed(int code, const char *what, const char *name)
-{
-	int number = code == -NLE_NODEV || code == -NLE_OBJ_NOTFOUND ? ENODEV : 0;
-
-	return number ? error_new(number, "%s %s", what, name)
-		      : error_new(0, "%s %s: %s", what, name, nl_geterror(code));
-}
-
-static error *open_socket(struct nl_sock **out)
-{
-	struct nl_sock *socket = nl_socket_alloc();
-	int e = socket ? nl_connect(socket, NETLINK_ROUTE) : -NLE_NOMEM;
-
-	if (e < 0) {
-		nl_socket_free(socket);
-		return error_new(0, "netlink: %s", nl_geterror(e));
-	}
-	*out = socket;
-	return NULL;
-}
-
-static error *open_namespace(const char *path, int *out)
-{
-	*out = open(path, O_RDONLY | O_CLOEXEC);
-	return *out < 0 ? error_errno("open %s", path) : NULL;
-}
-
-/* A socket works in the namespace in which it was made, wherever its process goes later. */
-static error *open_socket_in(int ns, int home, struct nl_sock **out)
-{
-	if (setns(ns, CLONE_NEWNET) < 0)
-		return error_errno("enter the network namespace");
-	error *e = open_socket(out);
-	if (setns(home, CLONE_NEWNET) < 0) {
-		error_free(e);
-		return error_errno("return to the network namespace");
-	}
-	return e;
-}
+#include "netns/netlink.h"
 
 /* In one message: out of this namespace, into that one, under the new name; a device that is up
  * cannot be renamed. */
@@ -75,7 +15,7 @@ static error *move_link(struct nl_sock *from, const char *name, int ns, const ch
 	int e = rtnl_link_get_kernel(from, 0, name, &link);
 
 	if (e < 0)
-		return nl_failed(e, "find the device", name);
+		return netlink_failed(e, "find the device", name);
 	if (!change)
 		return error_new(ENOMEM, "move %s", name);
 	rtnl_link_set_ifindex(change, rtnl_link_get_ifindex(link));
@@ -83,7 +23,7 @@ static error *move_link(struct nl_sock *from, const char *name, int ns, const ch
 	rtnl_link_set_ns_fd(change, ns);
 	rtnl_link_set_name(change, new_name);
 	e = rtnl_link_change(from, link, change, 0);
-	return e < 0 ? nl_failed(e, "move the device", name) : NULL;
+	return e < 0 ? netlink_failed(e, "move the device", name) : NULL;
 }
 
 static error *bring_up(struct nl_sock *there, const char *name, int *index)
@@ -93,13 +33,13 @@ static error *bring_up(struct nl_sock *there, const char *name, int *index)
 	int e = rtnl_link_get_kernel(there, 0, name, &link);
 
 	if (e < 0)
-		return nl_failed(e, "find the device", name);
+		return netlink_failed(e, "find the device", name);
 	if (!change)
 		return error_new(ENOMEM, "bring up %s", name);
 	*index = rtnl_link_get_ifindex(link);
 	rtnl_link_set_flags(change, IFF_UP);
 	e = rtnl_link_change(there, link, change, 0);
-	return e < 0 ? nl_failed(e, "bring up the device", name) : NULL;
+	return e < 0 ? netlink_failed(e, "bring up the device", name) : NULL;
 }
 
 static bool is_kept(struct rtnl_addr *address, int index)
@@ -128,7 +68,7 @@ static error *add_addresses(struct nl_sock *there, struct nl_cache *addresses, i
 			rtnl_addr_put(copy);
 		}
 		if (e < 0)
-			return nl_failed(e, "give back an address of", "the device");
+			return netlink_failed(e, "give back an address of", "the device");
 	}
 	return NULL;
 }
@@ -142,10 +82,10 @@ static error *move_between(struct nl_sock *from, struct nl_sock *to, int to_ns, 
 	int e = rtnl_addr_alloc_cache(from, &addresses);
 
 	if (e < 0)
-		return nl_failed(e, "list the addresses of", name);
+		return netlink_failed(e, "list the addresses of", name);
 	e = rtnl_link_get_kernel(from, 0, name, &link);
 	if (e < 0)
-		return nl_failed(e, "find the device", name);
+		return netlink_failed(e, "find the device", name);
 	int old_index = rtnl_link_get_ifindex(link);
 	try(move_link(from, name, to_ns, new_name));
 	try(bring_up(to, new_name, &index));
@@ -159,10 +99,10 @@ error *netns_move_device(const char *namespace, const char *name, const char *ne
 	auto_fd int home = -1;
 	auto_fd int ns = -1;
 
-	try(open_namespace("/proc/self/ns/net", &home));
-	try(open_namespace(namespace, &ns));
-	try(open_socket(&here));
-	try(open_socket_in(ns, home, &there));
+	try(namespace_open("/proc/self/ns/net", &home));
+	try(namespace_open(namespace, &ns));
+	try(netlink_open(&here));
+	try(netlink_open_in(ns, &there));
 	error *e = move_between(here, there, ns, name, new_name);
 	if (e) { /* it may be there already; that it is not is no second error */
 		auto_error error *not_there = move_between(there, here, home, new_name, name);
@@ -177,10 +117,10 @@ error *netns_return_device(const char *namespace, const char *new_name, const ch
 	auto_fd int home = -1;
 	auto_fd int ns = -1;
 
-	try(open_namespace("/proc/self/ns/net", &home));
-	try(open_namespace(namespace, &ns));
-	try(open_socket(&here));
-	try(open_socket_in(ns, home, &there));
+	try(namespace_open("/proc/self/ns/net", &home));
+	try(namespace_open(namespace, &ns));
+	try(netlink_open(&here));
+	try(netlink_open_in(ns, &there));
 	error *e = move_between(there, here, home, new_name, name);
 	if (e && error_code(e) == ENODEV) {
 		error_free(e);

@@ -15,7 +15,8 @@ struct values {
 	/* with --image */
 	struct image_options image;
 	struct strings env, binds, tmpfs, cap_add, cap_drop;
-	const char *memory, *cpus, *pids, *net;
+	struct strings ports, ips, dns, hosts;
+	const char *memory, *cpus, *pids;
 	bool interactive;
 	/* with --sandbox */
 	struct strings vm_parameters;
@@ -54,7 +55,14 @@ struct values {
 	{ "pidfd-socket",   0, OPT_TEXT, AT(o.pidfd_socket),   "SOCKET", "takes a pidfd of the first process" }, \
 	{ "preserve-fds",   0, OPT_U32,  AT(o.preserve_fds),   "N",      "keep descriptors 3 to 3+N-1 open" }, \
 	{ "no-pivot",       0, OPT_FLAG, AT(o.no_pivot),       NULL,     "do without pivot_root: for an initial ramfs" }, \
-	{ "no-new-keyring", 0, OPT_FLAG, AT(o.no_new_keyring), NULL,     "keep the caller's session keyring" }
+	{ "no-new-keyring", 0, OPT_FLAG, AT(o.no_new_keyring), NULL,     "keep the caller's session keyring" }, \
+	{ "net",            0, OPT_TEXT, AT(o.network.net),    "NET",    "none, host, bridge[:NAME], container:ID, ns:PATH, pasta, slirp4netns" }, \
+	{ "publish",      'p', OPT_MANY, AT(ports),            "[IP:]HOST:CONTAINER[/udp]", "a port of the host leads into the container" }, \
+	{ "ip",             0, OPT_MANY, AT(ips),              "IP",     "its address in the network; one of each family" }, \
+	{ "mac",            0, OPT_TEXT, AT(o.network.mac),    "MAC",    "its hardware address" }, \
+	{ "dns",            0, OPT_MANY, AT(dns),              "IP",     "a name server for /etc/resolv.conf, instead of the host's" }, \
+	{ "add-host",       0, OPT_MANY, AT(hosts),            "NAME:IP", "a line of /etc/hosts; host-gateway is the host's own address" }, \
+	{ "hostname",       0, OPT_TEXT, AT(o.network.hostname), "NAME", "its own name, instead of config.json's or, with --image, the id" }
 
 static const struct option_row create_options[] = { COMMON };
 static const struct option_row run_options[] = {
@@ -73,8 +81,6 @@ static const struct option_row run_options[] = {
 	{ "volume",       'v', OPT_MANY, AT(binds),            "SRC:DST[:ro]", "image: mount a file or folder of the host" },
 	{ "tmpfs",          0, OPT_MANY, AT(tmpfs),            "DST[:OPT,...]", "image: a folder in memory, as /run or /tmp:size=64m" },
 	{ "read-only",    0,   OPT_FLAG, AT(image.read_only),  NULL,      "image: the root cannot be written, but for /run, /tmp and /var/tmp in memory" },
-	{ "hostname",     0,   OPT_TEXT, AT(image.hostname),   "NAME",    "image: instead of the id" },
-	{ "net",          0,   OPT_TEXT, AT(net),              "NAME",    "image: none (its own, loopback only) or host" },
 	{ "memory",       'm', OPT_TEXT, AT(memory),           "BYTES",   "image: memory limit, as 512m" },
 	{ "cpus",         0,   OPT_TEXT, AT(cpus),             "N",       "image: processors' time, as 1.5" },
 	{ "pids-limit",   0,   OPT_TEXT, AT(pids),             "N",       "image: number of processes; -1: no limit" },
@@ -106,6 +112,16 @@ static void settle_machine(struct values *v)
 	v->o.vm.memory = (uint64_t)v->vm_memory;
 }
 
+static void settle_network(struct values *v)
+{
+	struct network_options *o = &v->o.network;
+
+	o->ports = (struct texts){ v->ports.v, v->ports.n };
+	o->ips = (struct texts){ v->ips.v, v->ips.n };
+	o->dns = (struct texts){ v->dns.v, v->dns.n };
+	o->hosts = (struct texts){ v->hosts.v, v->hosts.n };
+}
+
 /* An argument with a slash, or ".", is a bundle: ids never hold a slash. Otherwise it is the id. */
 static error *settle(struct values *v, int n, char **words, char *made_up, size_t size)
 {
@@ -119,6 +135,7 @@ static error *settle(struct values *v, int n, char **words, char *made_up, size_
 	else if (word && v->name)
 		return error_said(EINVAL, "the id is given twice: %s and %s", v->name, word);
 	settle_machine(v);
+	settle_network(v);
 	v->o.bundle = v->bundle ? v->bundle : ".";
 	v->o.id = is_bundle || !word ? v->name : word;
 	if (v->o.id)
@@ -171,9 +188,9 @@ static error *settle_image(struct values *v, int n, char **words)
 		return error_said(EINVAL, "--pids-limit: '%s' is not a number", v->pids);
 	if (v->cpus)
 		try(parse_cpus(v->cpus, &o->cpu_quota));
-	o->host_network = v->net && strcmp(v->net, "host") == 0;
-	if (v->net && !o->host_network && strcmp(v->net, "none") != 0)
-		return error_said(EINVAL, "--net: '%s' is neither none nor host", v->net);
+	settle_network(v);
+	o->hostname = v->o.network.hostname;
+	o->host_network = text_same(v->o.network.net, "host");
 	return NULL;
 }
 

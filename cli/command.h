@@ -26,7 +26,7 @@ struct command {
 extern const struct command command_create, command_start, command_run, command_state, command_kill,
 	command_delete, command_exec, command_list, command_ps, command_pause, command_resume,
 	command_update, command_events, command_spec, command_features, command_explain,
-	command_diff, command_image, command_kernel, command_help, command_version;
+	command_diff, command_image, command_kernel, command_net, command_help, command_version;
 extern const struct command *const commands[];
 extern const size_t n_commands;
 extern const struct option_row global_options[];

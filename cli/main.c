@@ -10,11 +10,11 @@
 #include "runtime/state.h"
 
 const struct command *const commands[] = {
-	&command_run,      &command_create, &command_start,  &command_exec,   &command_state,
-	&command_list,     &command_ps,     &command_kill,   &command_delete, &command_pause,
-	&command_resume,   &command_update, &command_events, &command_spec,   &command_explain,
-	&command_features, &command_diff,   &command_image,  &command_kernel, &command_help,
-	&command_version,
+	&command_run,      &command_create,  &command_start,  &command_exec,   &command_state,
+	&command_list,     &command_ps,      &command_kill,   &command_delete, &command_pause,
+	&command_resume,   &command_update,  &command_events, &command_spec,   &command_explain,
+	&command_features, &command_diff,    &command_image,  &command_kernel, &command_net,
+	&command_help,     &command_version,
 };
 const size_t n_commands = COUNT(commands);
 

@@ -31,6 +31,15 @@ struct vm_options {
 	uint64_t memory; /* bytes */
 };
 
+/* --net and what belongs to it */
+struct network_options {
+	const char *net; /* none, host, bridge[:NAME], container:ID, ns:PATH, pasta, slirp4netns;
+			    NULL: as config.json says */
+	const char *mac;
+	const char *hostname;
+	struct texts ports, ips, dns, hosts;
+};
+
 struct container_options {
 	const char *id;
 	const char *bundle;         /* a folder; its config.json unless config is given */
@@ -47,6 +56,7 @@ struct container_options {
 	bool no_new_keyring;
 	bool detach;
 	bool keep;
+	struct network_options network;
 	const char *container_dir; /* NULL, or a folder that ends with the container: its writable
 				      layer */
 };
@@ -90,6 +100,11 @@ must_use error *container_run_image(const struct runtime *rt, struct container_o
 
 /* Becomes skiff-kernel with these words; returns only when it cannot. */
 must_use error *kernel_program(char *const words[]);
+
+/* --- network.c --- */
+
+/* Becomes skiff-net with these words; returns only when it cannot. */
+must_use error *network_program(const struct runtime *rt, char *const words[]);
 
 /* --- exec.c: one more process --- */
 

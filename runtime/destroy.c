@@ -13,6 +13,7 @@
 #include "cgroup.h"
 #include "runtime/helper.h"
 #include "runtime/hooks.h"
+#include "runtime/network.h"
 
 static error *kill_init(const struct state *s)
 {
@@ -38,6 +39,18 @@ static error *remove_cgroup(const struct state *s)
 		return error_code(e) == ENOENT ? NULL : take_ptr(&e);
 	try(cgroup_signal(c, SIGKILL));
 	return cgroup_remove(c);
+}
+
+static error *leave_network(const struct state *s)
+{
+	if (faccessat(s->dir, "network.json", F_OK, 0) < 0)
+		return NULL;
+	auto_free char *root = strdup(s->path);
+	if (!root)
+		return error_new(ENOMEM, "leave the network");
+	char *slash = strrchr(root, '/');
+	*slash = '\0';
+	return network_run((char *[]){ "--root", root, "detach", slash + 1, NULL });
 }
 
 /* STORE/containers/ID. Files of an ordinary user's container may belong to ids that only its user
@@ -86,6 +99,7 @@ error *destroy_container(struct state *s, const struct spec *spec)
 	char path[512];
 
 	try(kill_init(s));
+	try_as(leave_network(s), "leave the network");
 	if (s->fixed) {
 		auto_error error *unread = NULL;
 		try_as(remove_cgroup(s), "remove the cgroup");

@@ -54,6 +54,8 @@ static error *open_target(struct life *l, const struct mount_row *row, bool is_f
 {
 	int root = l->fd[FD_ROOT];
 
+	if (row->flags & MOUNT_TARGET_LINKED)
+		return root_ensure_linked(root, row->target, out);
 	if (!(row->flags & (MOUNT_KERNEL_FS | MOUNT_TARGET_NOFOLLOW)))
 		return root_ensure(root, row->target, is_file, out);
 	/* "/proc" may not be a link to somewhere else: labels and sysctls would go there */

@@ -71,6 +71,21 @@ bool has_net_devices(const struct life *l)
 	return l->spec->linux_->net_devices.n > 0;
 }
 
+static bool names_hosts(const struct life *l)
+{
+	return l->network && l->network->writes_names;
+}
+
+static bool has_bridge(const struct life *l)
+{
+	return l->network && l->network->is_bridge;
+}
+
+static bool has_user_network(const struct life *l)
+{
+	return l->network && l->network->is_user;
+}
+
 bool makes_network(const struct life *l)
 {
 	return makes_namespace(l, NS_NETWORK);
@@ -155,6 +170,7 @@ const struct step container_life[] = {
 	{ HOST, "reserve the id",                              NULL,                host_reserve, host_unreserve },
 	{ HOST, "make the cgroup and set its limits",          has_cgroup,          host_make_cgroup, host_remove_cgroup },
 	{ HOST, "make the cache and bandwidth group",          has_rdt,             host_make_rdt, host_remove_rdt },
+	{ HOST, "write the files that name hosts",             names_hosts,         host_write_names },
 	{ HOST, "open the root and the sources of mounts",     NULL,                host_open_sources },
 	{ HOST, "open the namespaces to join",                 joins_any,           host_open_namespaces },
 	{ HOST, "prepare to wait for start",                   NULL,                host_listen_start },
@@ -170,6 +186,8 @@ const struct step container_life[] = {
 	{ HOST, "record the first process",                    NULL,                host_record_init, host_forget_init },
 	{ HOST, "set the score for the out-of-memory killer",  has_oom_score,       host_set_oom_score },
 	{ HOST, "move network devices into the container",     has_net_devices,     host_move_net_devices, host_return_net_devices },
+	{ HOST, "connect it to the network",                   has_bridge,          host_connect, host_disconnect },
+	{ HOST, "start the network that needs no rights",      has_user_network,    host_start_user_network },
 
 	{ INIT, "leave the host's executable",                 joins_none,          .reexecs = true },
 	{ INIT, "begin a session and a keyring",               NULL,                init_new_session },

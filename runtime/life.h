@@ -37,6 +37,17 @@ struct state;
 struct state_fixed;
 struct vm;
 
+/* What --net and its kin ask for, beyond what they changed in the spec. */
+struct net_request;
+struct life_network {
+	const char *names; /* the folder of the files that name hosts; NULL: none */
+	bool writes_names; /* they are this container's own */
+	bool is_bridge;    /* a pair of devices leads to a bridge */
+	bool is_user;      /* pasta or slirp4netns carries it to the world */
+	const struct net_request *request;
+	const char *hosts, *resolv, *hostname; /* what the files begin with */
+};
+
 struct life {
 	/* what is asked for: const during the walk */
 	const struct spec *spec;
@@ -56,9 +67,10 @@ struct life {
 	bool has_console;      /* process.terminal: FD_CONSOLE takes the master */
 	uint32_t preserve_fds; /* 3 .. 3 + preserve_fds - 1 stay open in the program */
 	uint64_t joined;       /* exec: CLONE_NEW* of the namespaces that differ from the host's */
-	const char *fail_step; /* test builds */
-	const struct step *plan; /* host only */
-	const char *plan_name;   /* the second stage finds the plan by this name */
+	const struct life_network *network; /* NULL: as config.json says, and no more */
+	const char *fail_step;              /* test builds */
+	const struct step *plan;            /* host only */
+	const char *plan_name;              /* the second stage finds the plan by this name */
 
 	/* what was made from it, before the walk */
 	struct mount_rows mounts;

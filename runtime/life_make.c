@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cgroup.h"
 #include "runtime/baton.h"
+#include "runtime/network.h"
 #include "runtime/notify.h"
 #include "runtime/rootless.h"
 #include "runtime/seccomp.h"
@@ -247,6 +248,7 @@ static error *make_fixed(const struct runtime *rt, const struct container_option
 	f->detached = o->detach;
 	f->container_dir = o->container_dir ? arena_strdup(l->arena, o->container_dir) : NULL;
 	f->annotations = l->spec->annotations;
+	f->names = l->network ? (char *)l->network->names : NULL;
 	return NULL;
 }
 
@@ -290,7 +292,8 @@ static error *make_cgroup_request(const struct runtime *rt, struct life *l)
 
 static error *make_mounts(struct life *l)
 {
-	struct mounts_facts facts = { .bundle = l->bundle };
+	struct mounts_facts facts = { .bundle = l->bundle,
+				      .names = l->network ? l->network->names : NULL };
 	auto_free char *cgroup_root = NULL;
 
 	for (size_t i = 0; i < l->spec->mounts.n && !cgroup_root; i++)
@@ -320,6 +323,7 @@ error *life_of_bundle(const struct runtime *rt, const struct container_options *
 	l->no_new_keyring = o->no_new_keyring;
 	try(absolute_in_arena(l->arena, ".", o->bundle, &l->bundle));
 	try(read_config(o, l));
+	try(network_settle(rt, o, l));
 	try(absolute_in_arena(l->arena, l->bundle, l->spec->root->path, &l->rootfs));
 	try_as(make_mounts(l), "config.json");
 	try(make_fixed(rt, o, l));

@@ -265,10 +265,44 @@ static error *mount_row_of(const struct spec_mount *m, const struct mounts_facts
 	return fs_row(m, facts, arena, row);
 }
 
+static bool is_mounted(const struct spec *spec, const char *target)
+{
+	for (size_t i = 0; i < spec->mounts.n; i++) {
+		auto_free char *clean = path_clean(spec->mounts.v[i].destination);
+		if (clean && strcmp(clean, target) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What config.json mounts there itself is left alone. */
+static error *add_names(const struct spec *spec, const char *folder, struct arena *arena,
+			struct mount_row *rows, size_t *n)
+{
+	static const char *const files[] = { "hosts", "resolv.conf", "hostname" };
+
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct mount_row row = { .op = MOUNT_BIND,
+					 .flags = MOUNT_TARGET_LINKED,
+					 .source = arena_printf(arena, "%s/%s", folder, files[i]),
+					 .target = arena_printf(arena, "/etc/%s", files[i]),
+					 .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+						     MOUNT_ATTR_NOEXEC,
+					 .propagation = MS_PRIVATE,
+					 .fd = -1,
+					 .idmap_fd = -1 };
+		if (!row.source || !row.target)
+			return arena_exhausted();
+		if (!is_mounted(spec, row.target))
+			rows[(*n)++] = row;
+	}
+	return NULL;
+}
+
 error *mounts_plan(const struct spec *spec, const struct mounts_facts *facts, struct arena *arena,
 		   struct mount_rows *out)
 {
-	struct mount_row *rows = arena_array_of(arena, struct mount_row, spec->mounts.n + 2);
+	struct mount_row *rows = arena_array_of(arena, struct mount_row, spec->mounts.n + 5);
 	struct mount_row devices = { .op = MOUNT_DEVICES, .fd = -1, .idmap_fd = -1 };
 	bool devices_done = false;
 	size_t n = 0;
@@ -295,6 +329,8 @@ error *mounts_plan(const struct spec *spec, const struct mounts_facts *facts, st
 	}
 	if (!devices_done)
 		rows[n++] = devices;
+	if (facts->names)
+		try(add_names(spec, facts->names, arena, rows, &n));
 	if (facts->notify)
 		rows[n++] = (struct mount_row){ .op = MOUNT_BIND,
 						.source = arena_strdup(arena, facts->notify),

@@ -24,8 +24,9 @@ enum mount_flag {
 		1 << 4, /* a source that is a link becomes the same link in the container */
 	MOUNT_IDMAP = 1 << 5,
 	MOUNT_IDMAP_RECURSIVE = 1 << 6,
-	MOUNT_KERNEL_FS = 1 << 7, /* proc, sysfs: the target must not be a link */
-	MOUNT_OLD_API = 1 << 8,   /* needs mount(2): i_version, options beyond 255 bytes */
+	MOUNT_KERNEL_FS = 1 << 7,     /* proc, sysfs: the target must not be a link */
+	MOUNT_TARGET_LINKED = 1 << 9, /* the target may be a link to nothing: it is made there */
+	MOUNT_OLD_API = 1 << 8,       /* needs mount(2): i_version, options beyond 255 bytes */
 };
 
 struct mount_row {
@@ -56,6 +57,7 @@ struct mounts_facts {
 	const char *cgroup_root; /* where cgroup2 is mounted on the host, or NULL */
 	const char *notify;      /* a folder of the host to mount last, or NULL */
 	const char *notify_target;
+	const char *names; /* a folder with hosts, resolv.conf and hostname for /etc, or NULL */
 };
 
 /* The rows in order: config.json's mounts with the devices where /dev comes, or behind. */

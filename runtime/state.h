@@ -2,6 +2,7 @@
  *     state.json    what was decided when it was made; never changed
  *     config.json   as it was read
  *     init          pid and start time of its first process, once there is one
+ *     network.json  how it is connected, with --net bridge; hosts, resolv.conf, hostname beside it
  *     start.lock    locked by the first process until it becomes the program: hence "created"
  *     start.sock    where it waits for `start`
  *     lock          locked by each command that changes something
@@ -29,6 +30,7 @@
 	row(BOOL,     detached,       "detached",      OPTIONAL) \
 	row(STR,      container_dir,  "containerDir",  OPTIONAL) \
 	row(STR,      rdt_group,      "rdtGroup",      OPTIONAL) \
+	row(STR,      names,          "names",         OPTIONAL) \
 	row(STRS,     net_devices,    "netDevices",    OPTIONAL) \
 	row(BOOL,     sandbox,        "sandbox",       OPTIONAL) \
 	row(MAP,      annotations,    "annotations",   OPTIONAL)

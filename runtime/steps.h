@@ -52,6 +52,12 @@ host_act(host_hooks_poststart);
 host_act(host_move_net_devices);
 host_undo(host_return_net_devices);
 
+/* host_network.c */
+host_act(host_write_names);
+host_act(host_connect);
+host_undo(host_disconnect);
+host_act(host_start_user_network);
+
 /* host_rdt.c */
 host_act(host_make_rdt);
 host_undo(host_remove_rdt);

@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "netns.h"
+#include "netns/flows.h"
 #include "netns/hosts.h"
 #include "netns/link.h"
 #include "netns/nat.h"
@@ -135,6 +136,19 @@ static error *bring_up_network(struct store *s, const struct network *n, struct 
 	return bridge_make(s, n, socket);
 }
 
+static error *forget_flows(const struct network *n, const struct lease *lease,
+			   const struct ports *ports)
+{
+	const struct segment *const segments[] = { &n->four, &n->six };
+
+	for (size_t i = 0; i < COUNT(segments); i++) {
+		struct ip own = lease_ip(lease, segments[i]);
+		if (own.family)
+			try(flows_forget(ports, &own));
+	}
+	return NULL;
+}
+
 /* What happens under the lock: after it the lease keeps everything in place. */
 static error *settle(struct store *s, const struct network *n, const struct ports *ports,
 		     const struct lease *lease, struct nl_sock *socket)
@@ -142,6 +156,7 @@ static error *settle(struct store *s, const struct network *n, const struct port
 	try(bring_up_network(s, n, socket));
 	if (ports->n)
 		try(nat_publish(s, n, lease, ports));
+	try(forget_flows(n, lease, ports));
 	return hosts_refresh(s, n);
 }
 
@@ -232,6 +247,8 @@ error *lease_end(struct store *s, const struct lease *lease, struct nl_sock *soc
 	auto_error error *no_ports = ports_parse(&lease->ports, s->arena, &ports);
 	auto_error error *rules =
 		n && !no_ports && ports.n ? nat_withdraw(s, n, lease, &ports) : NULL;
+	if (n && !no_ports)
+		try(forget_flows(n, lease, &ports));
 	try(link_remove(socket, lease->device));
 	try(lease_drop(s, lease));
 	error *e = n ? close_network(s, n, socket, &was_last) : NULL;

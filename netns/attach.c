@@ -262,8 +262,12 @@ error *net_detach(const char *root, const char *id)
 	auto_store struct store *s = NULL;
 	auto_(nl_socket_free) struct nl_sock *socket = NULL;
 	struct leases leases;
+	char folder[4096];
 	error *e = NULL;
 
+	snprintf(folder, sizeof(folder), "%s/.net", root);
+	if (access(folder, F_OK) < 0 && errno == ENOENT) /* it had a network in user mode */
+		return NULL;
 	try(netlink_open(&socket));
 	try(store_open(root, &s));
 	try(lease_list(s, NULL, &leases));

@@ -125,6 +125,21 @@ static error *add_addresses(struct nl_sock *socket, const char *device, const st
 	return NULL;
 }
 
+static error *bring_up(struct nl_sock *socket, const char *device)
+{
+	auto_(link_put) struct rtnl_link *link = NULL;
+	auto_(link_put) struct rtnl_link *change = rtnl_link_alloc();
+	int e = rtnl_link_get_kernel(socket, 0, device, &link);
+
+	if (e < 0)
+		return netlink_failed(e, "find the device", device);
+	if (!change)
+		return error_new(ENOMEM, "bring up %s", device);
+	rtnl_link_set_flags(change, IFF_UP);
+	e = rtnl_link_change(socket, link, change, 0);
+	return e < 0 ? netlink_failed(e, "bring up the device", device) : NULL;
+}
+
 /* Without an address of its own a bridge takes the lowest of its ports', and changes it as
  * they come and go. */
 static void set_own_mac(struct rtnl_link *link, uint32_t hash)
@@ -143,7 +158,9 @@ static void set_own_mac(struct rtnl_link *link, uint32_t hash)
 
 /* route_localnet: what connects to 127.0.0.1 at a published port leaves through the bridge; the
  * rules keep containers from 127.0.0.0/8 itself. accept_ra: a container is no router of ours
- * (CVE-2020-13401). Forwarding is the host's, and stays when the bridge is gone. */
+ * (CVE-2020-13401). accept_dad: its link-local address comes from a hardware address
+ * that is ours, and without it no neighbour can be asked for a second. Forwarding is the host's,
+ * and stays when the bridge is gone. */
 static error *set_host_sysctls(const struct network *n)
 {
 	const char *device = n->words.device;
@@ -153,6 +170,7 @@ static error *set_host_sysctls(const struct network *n)
 		try(sysctl_ensure("net/ipv4/ip_forward", "1"));
 	}
 	try(sysctl_set_device("ipv6", device, "accept_ra", "0"));
+	try(sysctl_set_device("ipv6", device, "accept_dad", "0"));
 	if (n->six.subnet.base.family)
 		try(sysctl_ensure("net/ipv6/conf/all/forwarding", "1"));
 	return NULL;
@@ -173,14 +191,15 @@ error *bridge_make(struct store *s, const struct network *n, struct nl_sock *soc
 	rtnl_link_set_name(link, n->words.device);
 	rtnl_link_set_group(link, mark(s));
 	rtnl_link_set_mtu(link, n->words.mtu);
-	rtnl_link_set_flags(link, IFF_UP);
 	set_own_mac(link, store_hash(s, n->words.name));
 	int e = rtnl_link_add(socket, link, NLM_F_CREATE | NLM_F_EXCL);
 	if (e < 0)
 		return netlink_failed(e, "make the bridge", n->words.device);
-	error *failed = add_addresses(socket, n->words.device, n, NULL, &index);
+	error *failed = set_host_sysctls(n);
 	if (!failed)
-		failed = set_host_sysctls(n);
+		failed = bring_up(socket, n->words.device);
+	if (!failed)
+		failed = add_addresses(socket, n->words.device, n, NULL, &index);
 	if (failed) {
 		auto_error error *left = link_remove(socket, n->words.device);
 	}
@@ -269,21 +288,6 @@ static error *allow_hairpin(struct nl_sock *socket, const char *device)
 	return e < 0 ? netlink_failed(e, "set the hairpin mode of", device) : NULL;
 }
 
-static error *inside_up(struct nl_sock *there)
-{
-	auto_(link_put) struct rtnl_link *link = NULL;
-	auto_(link_put) struct rtnl_link *change = rtnl_link_alloc();
-	int e = rtnl_link_get_kernel(there, 0, INSIDE_NAME, &link);
-
-	if (e < 0)
-		return netlink_failed(e, "find the device", INSIDE_NAME);
-	if (!change)
-		return error_new(ENOMEM, "bring up %s", INSIDE_NAME);
-	rtnl_link_set_flags(change, IFF_UP);
-	e = rtnl_link_change(there, link, change, 0);
-	return e < 0 ? netlink_failed(e, "bring up the device", INSIDE_NAME) : NULL;
-}
-
 static error *set_up_inside(const struct network *n, const struct lease *lease, int ns)
 {
 	auto_(nl_socket_free) struct nl_sock *there = NULL;
@@ -291,9 +295,10 @@ static error *set_up_inside(const struct network *n, const struct lease *lease, 
 
 	/* another container of the network is no router either */
 	try(sysctl_set_inside(ns, "ipv6", INSIDE_NAME, "accept_ra", "0"));
+	try(sysctl_set_inside(ns, "ipv6", INSIDE_NAME, "accept_dad", "0"));
 	try(netlink_open_in(ns, &there));
+	try(bring_up(there, INSIDE_NAME));
 	try(add_addresses(there, INSIDE_NAME, n, lease, &index));
-	try(inside_up(there));
 	if (n->four.subnet.base.family)
 		try(add_default_route(there, index, &n->four));
 	return n->six.subnet.base.family ? add_default_route(there, index, &n->six) : NULL;

@@ -2,8 +2,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "cgroup/hierarchy.h"
 #include "cgroup/limits.h"
 
@@ -46,6 +49,25 @@ static error *cannot(const struct wanted *w, size_t i, const char *above, int co
 	default:
 		return error_new(code, "%s: enable the %s controller below the cgroup %s",
 				 w->for_what[i], w->names[i], above);
+	}
+}
+
+/* Inside a container our own cgroup is the top, and holds processes, so that it can hand on
+ * nothing: these move into a cgroup of their own, as a container's init does elsewhere. The
+ * kernel's own top, which has no cgroup.type, may hold processes and hand on alike. What cannot be
+ * moved stays. */
+static void make_room(int mount)
+{
+	auto_free char *list = NULL;
+	auto_error error *e = file_read(mount, "cgroup.procs", 1 << 20, &list, NULL);
+
+	if (e || !*list || faccessat(mount, "cgroup.type", F_OK, 0) < 0 ||
+	    (mkdirat(mount, "init", 0755) < 0 && errno != EEXIST))
+		return;
+	for (char *rest = list, *pid; (pid = strsep(&rest, "\n"));) {
+		auto_error error *gone = *pid ? file_write(mount, "init/cgroup.procs", pid) : NULL;
+		if (gone)
+			log_debug("%s", error_message(gone));
 	}
 }
 
@@ -113,6 +135,8 @@ static error *hand_down(int mount, char *above, const struct wanted *w)
 		auto_free char *enabled = NULL;
 		bool done;
 		try(look(mount, level, w, &enabled, &done));
+		if (!done && level != above)
+			make_room(mount);
 		if (!done)
 			try(hand_on(mount, level, enabled, w));
 		if (level == above)

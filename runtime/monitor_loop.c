@@ -169,7 +169,7 @@ static error *signals_ready(struct watch *w, short events)
 		struct wire_head head = { .type = WIRE_SIGNAL, .arg = info.ssi_signo };
 		if (info.ssi_signo == SIGCHLD)
 			try(reap(m));
-		else if (info.ssi_signo == SIGWINCH)
+		else if (info.ssi_signo == SIGWINCH && m->life->has_console)
 			try(tell_size(m));
 		else if (program_find(m, 0))
 			try(monitor_pass_on(m, NULL, &head, NULL));

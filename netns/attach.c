@@ -3,8 +3,10 @@
 #include "netns/attach.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "base/fd.h"
@@ -208,6 +210,10 @@ error *net_attach(const char *root, const char *id, const char *namespace)
 	struct net_request request = { 0 };
 	auto_fd int ns = -1;
 
+	/* whoever asked may be killed, and what it made taken back, before this is done. The path
+	 * leads through its own folder of /proc: where it can be opened now, the order came in
+	 * time. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	try(namespace_open(namespace, &ns));
 	try(netlink_open(&socket));
 	try(store_open(root, &s));

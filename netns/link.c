@@ -39,7 +39,7 @@ DEFINE_AUTO(struct nl_addr *, put_nl_addr)
  * message, before which a crash leaves something that nobody knows.) */
 static uint32_t mark(const struct store *s)
 {
-	return store_hash(s, "mark") | 0x80000000;
+	return (store_hash(s, "mark") & 0x7fffffff) | 0x40000000;
 }
 
 static bool is_ours(const struct store *s, struct rtnl_link *link)

@@ -109,6 +109,7 @@ static void become_carrier(struct carrier *c)
 	int log = open(LOG_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGPIPE, SIG_DFL); /* pasta fails where it is ignored already */
 	dup2(null, 0);
 	dup2(log >= 0 ? log : null, 1);
 	dup2(log >= 0 ? log : null, 2);

@@ -23,7 +23,7 @@ struct verb {
 };
 
 extern const struct verb verb_create, verb_ls, verb_inspect, verb_rm, verb_prune, verb_attach,
-	verb_detach, verb_move, verb_return, verb_user;
+	verb_detach, verb_move, verb_return, verb_user, verb_lead, verb_unlead;
 
 #define REQUEST(member)    offsetof(struct request, member)
 #define VERB_OPTIONS(rows) .options = (rows), .n_options = COUNT(rows)

@@ -14,6 +14,7 @@
 #include "runtime/helper.h"
 #include "runtime/hooks.h"
 #include "runtime/network.h"
+#include "runtime/vm_control.h"
 
 static error *kill_init(const struct state *s)
 {
@@ -102,6 +103,7 @@ error *destroy_container(struct state *s, const struct spec *spec)
 	try_as(leave_network(s), "leave the network");
 	if (s->fixed) {
 		auto_error error *unread = NULL;
+		try_as(vm_leave_network(s->fixed), "leave the network");
 		try_as(remove_cgroup(s), "remove the cgroup");
 		if (s->fixed->rdt_group) {
 			snprintf(path, sizeof(path), "/sys/fs/resctrl/%s", s->fixed->rdt_group);

@@ -8,12 +8,14 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "runtime/helper.h"
 #include "runtime/state.h"
 #include "runtime/steps.h"
 #include "runtime/vm.h"
+#include "runtime/vm_control.h"
 #include "vmm.h"
 
 /* --- the engine --- */
@@ -275,4 +277,12 @@ error *host_find_network(struct life *l)
 		return NULL;
 	vm->network_json = arena_strndup(l->arena, json, len);
 	return vm->network_json ? NULL : arena_exhausted();
+}
+
+void host_forget_network(struct life *l)
+{
+	auto_error error *left = vm_leave_network(l->fixed);
+
+	if (left)
+		log_warning("%s", error_message(left));
 }

@@ -71,17 +71,17 @@ bool has_net_devices(const struct life *l)
 	return l->spec->linux_->net_devices.n > 0;
 }
 
-static bool names_hosts(const struct life *l)
+bool names_hosts(const struct life *l)
 {
 	return l->network && l->network->writes_names;
 }
 
-static bool has_bridge(const struct life *l)
+bool has_bridge(const struct life *l)
 {
 	return l->network && l->network->is_bridge;
 }
 
-static bool has_user_network(const struct life *l)
+bool has_user_network(const struct life *l)
 {
 	return l->network && l->network->is_user;
 }

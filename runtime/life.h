@@ -126,3 +126,6 @@ bool has_runtime_hooks(const struct life *l);
 bool has_container_hooks(const struct life *l);
 bool has_poststart_hooks(const struct life *l);
 bool has_terminal(const struct life *l);
+bool names_hosts(const struct life *l);
+bool has_bridge(const struct life *l);
+bool has_user_network(const struct life *l);

@@ -168,6 +168,9 @@ error *life_set_process(struct life *l, const struct spec_process *process, uint
 	if (!process)
 		return NULL;
 	try(count_preserved(l, preserve_fds, &listen_fds));
+	if (l->preserve_fds && l->vm)
+		return error_said(ENOTSUP, "--preserve-fds, LISTEN_FDS: descriptors cannot go into "
+					   "a sandbox");
 	try(make_env(l, listen_fds));
 	l->has_console = process->terminal;
 	/* a sandbox's filter is for the guest */
@@ -193,6 +196,8 @@ static error *make_sandbox(const struct container_options *o, struct life *l)
 	l->vm->engine = choice;
 	l->plan = vm_life;
 	try(vm_with_options(asked, &o->vm, l->arena, &asked));
+	if (l->network && l->network->names)
+		try(vm_with_names(asked, l->network->names, l->arena, &asked));
 	return vm_divide(asked, l->rootless, l->arena, l->vm, &l->spec);
 }
 
@@ -215,7 +220,7 @@ static error *read_config(const struct container_options *o, struct life *l)
 	if (l->rootless)
 		try(rootless_complete(spec, l->arena, &spec));
 	l->spec = spec;
-	return make_sandbox(o, l);
+	return NULL;
 }
 
 /* What state.json will say. */
@@ -245,6 +250,8 @@ static error *make_fixed(const struct runtime *rt, const struct container_option
 	f->cgroup_manager = arena_strdup(l->arena, managers[rt->cgroup_manager]);
 	f->rootless = rt->rootless;
 	f->sandbox = l->vm != NULL;
+	if (l->vm)
+		f->led_network = spec_namespace(l->spec, NS_NETWORK)->path;
 	f->detached = o->detach;
 	f->container_dir = o->container_dir ? arena_strdup(l->arena, o->container_dir) : NULL;
 	f->annotations = l->spec->annotations;
@@ -293,7 +300,7 @@ static error *make_cgroup_request(const struct runtime *rt, struct life *l)
 static error *make_mounts(struct life *l)
 {
 	struct mounts_facts facts = { .bundle = l->bundle,
-				      .names = l->network ? l->network->names : NULL };
+				      .names = l->network && !l->vm ? l->network->names : NULL };
 	auto_free char *cgroup_root = NULL;
 
 	for (size_t i = 0; i < l->spec->mounts.n && !cgroup_root; i++)
@@ -324,6 +331,7 @@ error *life_of_bundle(const struct runtime *rt, const struct container_options *
 	try(absolute_in_arena(l->arena, ".", o->bundle, &l->bundle));
 	try(read_config(o, l));
 	try(network_settle(rt, o, l));
+	try(make_sandbox(o, l));
 	try(absolute_in_arena(l->arena, l->bundle, l->spec->root->path, &l->rootfs));
 	try_as(make_mounts(l), "config.json");
 	try(make_fixed(rt, o, l));

@@ -8,7 +8,8 @@
 /* A new namespace has devices only if somebody brings them. */
 static bool may_have_network(const struct life *l)
 {
-	return joins_namespace(l, NS_NETWORK) || has_net_devices(l) || has_runtime_hooks(l);
+	return joins_namespace(l, NS_NETWORK) || has_net_devices(l) || has_runtime_hooks(l) ||
+	       has_bridge(l) || has_user_network(l);
 }
 
 static bool has_layers(const struct life *l)
@@ -24,6 +25,7 @@ const struct step vm_life[] = {
 	{ HOST, "reserve the id",                              NULL,                host_reserve, host_unreserve },
 	{ HOST, "make the cgroup and set its limits",          has_cgroup,          host_make_cgroup, host_remove_cgroup },
 	{ HOST, "make the cache and bandwidth group",          has_rdt,             host_make_rdt, host_remove_rdt },
+	{ HOST, "write the files that name hosts",             names_hosts,         host_write_names },
 	{ HOST, "find the engine and what it boots",           NULL,                host_find_machine },
 	{ HOST, "open the root and the sources of mounts",     NULL,                host_open_sources },
 	{ HOST, "open the namespaces to join",                 joins_any,           host_open_namespaces },
@@ -41,8 +43,10 @@ const struct step vm_life[] = {
 	{ HOST, "record the first process",                    NULL,                host_record_init, host_forget_init },
 	{ HOST, "set the score for the out-of-memory killer",  has_oom_score,       host_set_oom_score },
 	{ HOST, "move network devices into the container",     has_net_devices,     host_move_net_devices, host_return_net_devices },
+	{ HOST, "connect it to the network",                   has_bridge,          host_connect, host_disconnect },
+	{ HOST, "start the network that needs no rights",      has_user_network,    host_start_user_network },
 	{ HOST, "run the prestart and createRuntime hooks",    has_runtime_hooks,   host_hooks_create_runtime },
-	{ HOST, "lead the network to the machine",             may_have_network,    host_find_network },
+	{ HOST, "lead the network to the machine",             may_have_network,    host_find_network, host_forget_network },
 
 	{ INIT, "leave the host's executable",                 joins_none,          .reexecs = true },
 	{ INIT, "begin a session and a keyring",               NULL,                init_new_session },

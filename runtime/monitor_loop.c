@@ -288,6 +288,17 @@ static error *turn(struct monitor *m, int timeout_ms)
 	return programs_settle(m);
 }
 
+/* They are in the socket; one that is not dead itself, but has lost its file server, holds it open.
+ */
+static error *read_last_words(struct monitor *m)
+{
+	struct pollfd p = { .fd = m->console.fd, .events = POLLIN };
+
+	while (m->console.fd >= 0 && poll(&p, 1, 0) > 0)
+		try(console_ready(&m->console, POLLIN));
+	return NULL;
+}
+
 error *monitor_until(struct monitor *m, const bool *flag, int timeout_ms, const char *what)
 {
 	int64_t end = timeout_ms < 0 ? 0 : milliseconds() + timeout_ms;
@@ -300,8 +311,7 @@ error *monitor_until(struct monitor *m, const bool *flag, int timeout_ms, const 
 		if (m->caller_gone)
 			return error_new(ECANCELED, "%s", what);
 		if (m->machine_ended && !*flag) {
-			while (m->console.fd >= 0) /* its last words are in the socket */
-				try(console_ready(&m->console, POLLIN));
+			try(read_last_words(m));
 			return machine_is_gone(m, what);
 		}
 	}

@@ -255,7 +255,8 @@ static error *open_tap(const char *name, int *out)
 	auto_fd int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0)
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0 ||
+	    ioctl(fd, TUNSETPERSIST, 0) < 0) /* it goes with the machine */
 		return error_errno("open the tap %s", name);
 	*out = take_fd(&fd);
 	return NULL;

@@ -33,6 +33,7 @@
 	row(STR,      names,          "names",         OPTIONAL) \
 	row(STRS,     net_devices,    "netDevices",    OPTIONAL) \
 	row(BOOL,     sandbox,        "sandbox",       OPTIONAL) \
+	row(STR,      led_network,    "ledNetwork",    OPTIONAL) /* a namespace that outlives it */ \
 	row(MAP,      annotations,    "annotations",   OPTIONAL)
 /* clang-format on */
 

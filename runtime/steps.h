@@ -67,6 +67,7 @@ host_act(host_find_machine);
 host_act(host_listen_commands);
 host_act(host_open_monitor);
 host_act(host_find_network);
+host_undo(host_forget_network);
 
 /* init_namespace.c */
 init_act(init_join_namespaces);

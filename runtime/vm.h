@@ -43,6 +43,9 @@ void vm_host_resources(const struct spec_resources *r, struct spec_resources *ho
 /* config.json with a vm section that has the options in it. */
 must_use error *vm_with_options(const struct spec *spec, const struct vm_options *options,
 				struct arena *arena, const struct spec **out);
+/* config.json that mounts the files which name hosts, so that they reach the guest as any mount. */
+must_use error *vm_with_names(const struct spec *spec, const char *folder, struct arena *arena,
+			      const struct spec **out);
 /* Divides config.json into what is done on the host (*host) and what in the guest (vm->config).
  * ENOTSUP names the field that a sandbox cannot have. */
 must_use error *vm_divide(const struct spec *spec, bool rootless, struct arena *arena,

@@ -20,10 +20,11 @@
 #include "cgroup.h"
 #include "runtime/foreground.h"
 #include "runtime/helper.h"
+#include "runtime/network.h"
 #include "runtime/vm.h"
 #include "runtime/vm_shapes.h"
 
-enum { ANSWER_MS = 30000, MESSAGE_MAX = 200 << 10 };
+enum { ANSWER_MS = 30000, MESSAGE_MAX = 200 << 10, STAND_IN_FDS = 512 };
 
 static error *send_frame(int fd, const struct wire_head *head, const void *payload, const int *fds,
 			 size_t n)
@@ -142,13 +143,16 @@ error *vm_pids(const struct state *s, pid_t **pids, size_t *n, char **lines)
 	size_t len = 0;
 
 	try(arena_new(&arena));
-	try(vm_ask(s, WIRE_PIDS, 0, NULL, &text));
-	try(rows_read(&vm_processes_shape, text, strlen(text), ROWS_NO_DUPLICATES, arena, &all));
+	auto_error error *e = vm_ask(s, WIRE_PIDS, 0, NULL, &text);
+	if (e && error_code(e) != ESRCH)
+		return take_ptr(&e);
+	try(rows_read(&vm_processes_shape, e ? "{}" : text, e ? 2 : strlen(text),
+		      ROWS_NO_DUPLICATES, arena, &all));
 	*pids = calloc(all.list.n + 1, sizeof(pid_t));
 	FILE *out = open_memstream(lines, &len);
 	if (!*pids || !out)
 		return error_new(ENOMEM, "ps");
-	fprintf(out, "%7s %7s %7s COMMAND\n", "PID", "PPID", "UID");
+	fprintf(out, "%7s %7s %7s CMD\n", "PID", "PPID", "UID");
 	for (size_t i = 0; i < all.list.n; i++) {
 		const struct vm_process *p = &all.list.v[i];
 		keep_printable(p->command);
@@ -183,6 +187,14 @@ error *vm_update(const struct state *s, const struct spec_resources *resources)
 		return NULL;
 	try(cgroup_open(s->fixed->cgroup_path, &c));
 	return cgroup_set_limits(c, &host);
+}
+
+error *vm_leave_network(const struct state_fixed *fixed)
+{
+	char verb[] = "unlead";
+
+	return fixed->led_network ? network_run((char *[]){ verb, fixed->led_network, NULL })
+				  : NULL;
 }
 
 error *kernel_program(char *const words[])
@@ -313,6 +325,11 @@ static error *stand_in_detached(int fd, int terminal, pid_t *pid)
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int i = 0; i < 3 && null >= 0; i++)
 		dup2(null, i);
+	/* nothing of the caller's stays open in it */
+	fd = fcntl(fd, F_DUPFD, STAND_IN_FDS);
+	terminal = terminal < 0 ? -1 : fcntl(terminal, F_DUPFD, STAND_IN_FDS);
+	sys_close_range(3, STAND_IN_FDS - 1, 0);
+	sys_close_range((unsigned)(terminal > fd ? terminal : fd) + 1, ~0U, 0);
 	if (terminal >= 0) {
 		ioctl(terminal, TIOCSCTTY, 0);
 		auto_error error *lost = tell_size(fd, terminal);

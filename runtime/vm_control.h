@@ -12,6 +12,8 @@ must_use error *vm_ask(const struct state *s, enum wire_type type, uint32_t arg,
 		       const char *payload, char **text);
 /* As container_pids has it. */
 must_use error *vm_pids(const struct state *s, pid_t **pids, size_t *n, char **lines);
+/* A network namespace that others use too gets its devices back. */
+must_use error *vm_leave_network(const struct state_fixed *fixed);
 /* The guest's figures, into the object that was begun last. */
 must_use error *vm_stats(const struct state *s, struct json *to);
 /* The container's limits are the guest's; what the machine may take is the host's. */

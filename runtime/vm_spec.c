@@ -103,6 +103,47 @@ error *vm_with_options(const struct spec *spec, const struct vm_options *o, stru
 	return NULL;
 }
 
+static bool mounts_at(const struct spec *s, const char *target)
+{
+	for (size_t i = 0; i < s->mounts.n; i++)
+		if (strcmp(s->mounts.v[i].destination, target) == 0)
+			return true;
+	return false;
+}
+
+error *vm_with_names(const struct spec *spec, const char *folder, struct arena *arena,
+		     const struct spec **out)
+{
+	static char *const files[] = { "hosts", "resolv.conf", "hostname" };
+	static char *const options[] = { "bind", "nosuid", "nodev", "noexec", NULL };
+	struct spec *s = arena_new_of(arena, struct spec);
+	size_t n = spec->mounts.n;
+
+	if (!s)
+		return arena_exhausted();
+	*s = *spec;
+	s->mounts.v = arena_array_of(arena, struct spec_mount, n + COUNT(files) + 1);
+	if (!s->mounts.v)
+		return arena_exhausted();
+	for (size_t i = 0; i < n; i++)
+		s->mounts.v[i] = spec->mounts.v[i];
+	for (size_t i = 0; i < COUNT(files); i++) {
+		struct spec_mount *m = &s->mounts.v[n];
+		*m = (struct spec_mount){ .destination = arena_printf(arena, "/etc/%s", files[i]),
+					  .source = arena_printf(arena, "%s/%s", folder, files[i]),
+					  .options.v =
+						  arena_array_of(arena, char *, COUNT(options)) };
+		if (!m->destination || !m->source || !m->options.v)
+			return arena_exhausted();
+		for (size_t o = 0; options[o]; o++)
+			m->options.v[m->options.n++] = arena_strdup(arena, options[o]);
+		n += !mounts_at(spec, m->destination);
+	}
+	s->mounts.n = n;
+	*out = s;
+	return NULL;
+}
+
 /* --- what cannot be --- */
 
 static error *check_namespaces(const struct spec *s)

@@ -56,6 +56,17 @@ skiff() {
 
 # With SKIFF_SANDBOX=qemu each container is in a machine of its own.
 
+# The kernel of sandboxes, fetched once.
+export SKIFF_KERNELS=${SKIFF_KERNELS:-$top/build/kernels}
+fetch_kernel() {
+	(
+		mkdir -p "$SKIFF_KERNELS"
+		exec {lock}<"$SKIFF_KERNELS"
+		flock "$lock"
+		[[ -e $SKIFF_KERNELS/current/vmlinux ]] || "$SKIFF" kernel fetch
+	) >&2
+}
+
 # Tests of what a sandbox has no use for are named, with the reason, in docs/sandbox.md.
 skip_exceptions() {
 	local reason

@@ -137,8 +137,7 @@ error *init_loopback_up(struct life *l)
 	return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? error_errno("bring lo up") : NULL;
 }
 
-/* A procfs of our own, not reachable by any path: nothing in the container can stand in its way. */
-static error *open_private_proc(int *out)
+error *open_private_proc(int *out)
 {
 	struct statfs fs;
 	auto_fd int context = sys_fsopen("proc");

@@ -46,6 +46,7 @@ struct monitor {
 	struct wire wire;
 	struct watch port, signals, console, commands, start, caller;
 	pid_t machine, file_server;
+	int proc; /* a procfs for the monitor's own root */
 	struct program *programs;
 	struct client *clients;
 	struct pending *pending;

@@ -110,6 +110,8 @@ error *monitor_gather(struct life *l)
 	struct mount_attr slave = { .propagation = MS_SLAVE };
 	if (sys_mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave) < 0)
 		return error_errno("cut the root off the host's mounts");
+	/* in a user namespace the kernel makes one only while it sees another */
+	try(open_private_proc(&monitor_of(l)->proc));
 	if (sys_mount("tmpfs", STAGE, "tmpfs", 2 | 4, "mode=0755") < 0)
 		return error_errno("mount a root for the monitor");
 	try(path_make_folders(STAGE "/share/rootfs", 0755));
@@ -218,7 +220,7 @@ static error *bring_as(const char *path, const char *name)
 	return move_tree(tree, target);
 }
 
-static error *fill_root(const struct life *l)
+static error *fill_root(struct life *l)
 {
 	static const char *const folders[] = {
 		"/usr", "/lib",  "/lib64",           "/lib32",
@@ -245,7 +247,8 @@ static error *fill_root(const struct life *l)
 		try(bring_as(vm->image, "image"));
 	try(path_make_folders(STAGE "/run", 0755));
 	try(path_make_folders(STAGE "/tmp", 0755));
-	return path_make_folders(STAGE "/proc", 0755);
+	try(path_make_folders(STAGE "/proc", 0755));
+	return move_tree(monitor_of(l)->proc, STAGE "/proc");
 }
 
 /* A tap belongs to the network namespace in which it is opened: this one. */
@@ -302,8 +305,6 @@ error *monitor_leave_host(struct life *l)
 		return error_errno("pivot_root");
 	if (sys_umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return error_errno("unmount the host's root");
-	if (sys_mount("proc", "/proc", "proc", 2 | 4 | 8, NULL) < 0)
-		return error_errno("mount /proc");
 	for (int i = 0; i < FD_COUNT; i++)
 		if ((i == FD_ROOT || i == FD_NULL) && l->fd[i] >= 0)
 			close(take_fd(&l->fd[i]));

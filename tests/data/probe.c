@@ -7,6 +7,7 @@
  *   probe busy                      computes without end
  *   probe orphans N                 leaves N processes without a parent, which end at once
  *   probe stubborn                  ignores SIGTERM, says "ready", waits
+ *   probe xattr FILE NAME           prints the value of an extended attribute
  *   probe catch                     says the number of each signal that comes, USR2 ends it
  */
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 static int make_call(int n, char **words)
@@ -73,6 +75,15 @@ static int use_memory(size_t bytes)
 	while (read(0, &c, 1) > 0) {
 	}
 	return memory[bytes / 2] == 1;
+}
+
+static int show_xattr(const char *file, const char *name)
+{
+	char value[256];
+	ssize_t n = getxattr(file, name, value, sizeof(value));
+
+	printf("%.*s\n", n > 0 ? (int)n : 0, value);
+	return n < 0;
 }
 
 /* 0x40000: MAP_HUGETLB. A page that cannot be had is a SIGBUS, one that cannot be reserved an error. */
@@ -143,6 +154,8 @@ int main(int argc, char **argv)
 		}
 	if (strcmp(what, "orphans") == 0 && argc > 2)
 		return leave_orphans(atoi(argv[2]));
+	if (strcmp(what, "xattr") == 0 && argc > 3)
+		return show_xattr(argv[2], argv[3]);
 	if (strcmp(what, "stubborn") == 0)
 		return wait_for_signals(ignored, 1, 0);
 	if (strcmp(what, "catch") == 0)

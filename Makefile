@@ -178,6 +178,10 @@ demo:
 	@$(MAKE) -s all
 	@tests/demo
 
+# a kernel for sandboxes with everything built in, from Debian's source; takes some minutes
+guest-kernel:
+	guest/build-kernel $(abspath build/kernels)
+
 config.json.example: $B/skiff
 	$B/skiff spec -f - >$@
 
@@ -216,5 +220,5 @@ clean:
 	rm -rf build compile_commands.json
 
 -include $(HOT_OBJ:.o=.d) $(MUSL_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(KERNEL_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(MONITOR_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(TESTS:=.d)
-.PHONY: all install fuzzers unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
+.PHONY: all guest-kernel install fuzzers unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
 .SECONDARY:

@@ -63,7 +63,7 @@ static struct rtnl_qdisc *ingress_of(int index)
 	if (q) {
 		rtnl_tc_set_ifindex(TC_CAST(q), index);
 		rtnl_tc_set_parent(TC_CAST(q), TC_H_INGRESS);
-		rtnl_tc_set_handle(TC_CAST(q), TC_HANDLE(0xffff, 0));
+		rtnl_tc_set_handle(TC_CAST(q), TC_HANDLE(0xffffU, 0));
 		rtnl_tc_set_kind(TC_CAST(q), "ingress");
 	}
 	return q;
@@ -103,7 +103,7 @@ static error *redirect(struct nl_sock *socket, int from, int to)
 		rtnl_mirred_set_policy(act, TC_ACT_STOLEN);
 		rtnl_mirred_set_ifindex(act, (uint32_t)to);
 		rtnl_tc_set_ifindex(TC_CAST(c), from);
-		rtnl_tc_set_parent(TC_CAST(c), TC_HANDLE(0xffff, 0));
+		rtnl_tc_set_parent(TC_CAST(c), TC_HANDLE(0xffffU, 0));
 		rtnl_cls_set_prio(c, 1);
 		rtnl_cls_set_protocol(c, ETH_P_ALL);
 		e = rtnl_tc_set_kind(TC_CAST(c), "u32");

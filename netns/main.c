@@ -11,7 +11,7 @@
 
 static const struct verb *const verbs[] = {
 	&verb_create, &verb_ls,   &verb_inspect, &verb_rm,   &verb_prune, &verb_attach,
-	&verb_detach, &verb_move, &verb_return,  &verb_user, &verb_lead, &verb_unlead,
+	&verb_detach, &verb_move, &verb_return,  &verb_user, &verb_lead,  &verb_unlead,
 };
 
 static const struct option_row common[] = {

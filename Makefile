@@ -45,7 +45,7 @@ INIT_OBJ := $(INIT_SRC:%.c=$B/init/%.o)
 # Sandboxes: skiff-sandbox is the monitor on the host, a second stage of its own; skiff-agent is process 1 of the guest,
 # with the same runtime as skiff.
 MONITOR_OBJ := $(INIT_OBJ) $(patsubst %.c,$B/init/%.o,$(wildcard runtime/monitor_*.c) runtime/life_vm.c runtime/wire.c \
-           runtime/stream.c base/loop.c base/filter.c vmm/qemu.c)
+           runtime/stream.c base/loop.c base/filter.c vmm/qemu.c vmm/words.c)
 AGENT_OBJ = $(filter-out $B/musl/cli/%,$(MUSL_OBJ)) $(patsubst %.c,$B/musl/%.o,$(wildcard guest/*.c))
 
 # The machine of --sandbox kvm.

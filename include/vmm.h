@@ -20,6 +20,7 @@ struct machine_tap {
 struct machine {
 	const char *program; /* of the engine */
 	bool kvm;            /* else the processor is emulated */
+	int kvm_fd;          /* of our own engine: /dev/kvm, inherited */
 	uint32_t vcpus;
 	uint64_t memory;    /* bytes, a multiple of 1 MiB */
 	const char *kernel; /* paths as the engine sees them */
@@ -42,6 +43,11 @@ struct machine {
 /* The command line of QEMU's microvm: no firmware tables but ACPI, no PCI, devices on virtio-mmio.
  */
 must_use error *machine_qemu_words(const struct machine *m, struct strings *out);
+
+/* --- words.c --- */
+
+/* The command line of our own engine, skiff-vmm. Images are raw. */
+must_use error *machine_vmm_words(const struct machine *m, struct strings *out);
 
 /* --- initramfs.c --- */
 

@@ -34,12 +34,13 @@ static const char *find_in_path(struct arena *arena, const char *name)
 	return NULL;
 }
 
-static error *find_engine(struct life *l)
+static error *find_qemu(struct life *l)
 {
 	struct vm *vm = l->vm;
 	const struct spec_vm *asked = vm->asked->vm;
 	const char *given = asked && asked->hypervisor ? asked->hypervisor->path : NULL;
 
+	vm->engine = VM_QEMU;
 	if (given) {
 		if (access(given, X_OK) < 0)
 			return error_errno(".vm.hypervisor.path: %s", given);
@@ -53,6 +54,38 @@ static error *find_engine(struct life *l)
 			ENOENT, "a sandbox needs QEMU, and there is no qemu-system-x86_64 in PATH: "
 				"install it (Debian: qemu-system-x86), or run without --sandbox");
 	return NULL;
+}
+
+/* What our own engine has no part for: auto leaves it to QEMU. */
+static const char *beyond_us(const struct spec_vm *asked)
+{
+	if (asked && asked->hypervisor && asked->hypervisor->path)
+		return ".vm.hypervisor.path";
+	if (asked && asked->image && asked->image->format.value != 0 /* raw */)
+		return ".vm.image.format";
+	return NULL;
+}
+
+/* kvm is our own engine; qemu, and auto where that has no processor, is QEMU with whatever
+ * processor there is. */
+static error *find_engine(struct life *l)
+{
+	struct vm *vm = l->vm;
+	auto_error error *no_kvm = machine_probe_kvm();
+	const char *beyond = beyond_us(vm->asked->vm);
+	auto_free char *own = NULL;
+
+	vm->kvm = !no_kvm;
+	if (vm->engine == VM_KVM && no_kvm)
+		return error_wrap(take_ptr(&no_kvm), "--sandbox kvm");
+	if (vm->engine == VM_KVM && beyond)
+		return error_said(ENOTSUP, "--sandbox kvm has no %s; --sandbox qemu has", beyond);
+	if (vm->engine == VM_QEMU || no_kvm || beyond)
+		return find_qemu(l);
+	try(helper_own("skiff-vmm", &own));
+	vm->engine = VM_KVM;
+	vm->program = arena_strdup(l->arena, own);
+	return vm->program ? NULL : arena_exhausted();
 }
 
 static error *find_file_server(struct vm *vm)
@@ -69,18 +102,6 @@ static error *find_file_server(struct vm *vm)
 		"a sandbox under QEMU needs virtiofsd, which is neither %s nor %s: install "
 		"it (Debian: qemu-system-common, virtiofsd)",
 		places[0], places[1]);
-}
-
-/* auto and qemu do with an emulated processor where there is no other; kvm does not. */
-static error *find_processor(struct vm *vm)
-{
-	auto_error error *no_kvm = machine_probe_kvm();
-
-	if (no_kvm && vm->engine == VM_KVM)
-		return error_wrap(take_ptr(&no_kvm), "--sandbox kvm");
-	vm->kvm = !no_kvm;
-	vm->engine = VM_QEMU;
-	return NULL;
 }
 
 /* --- the kernel and its initramfs --- */
@@ -193,8 +214,12 @@ static error *make_options(struct life *l)
 {
 	struct vm *vm = l->vm;
 	const struct spec_vm *asked = vm->asked->vm;
-	const char *text = "console=ttyS0 quiet loglevel=4 panic=-1 reboot=t rdinit=/init "
-			   "cgroup_no_v1=all random.trust_cpu=on";
+	/* a reset is told from a crash, which QEMU's machine knows as the only way to reset */
+	const char *reset = vm->engine == VM_KVM ? "a" : "t";
+	const char *text = arena_printf(l->arena,
+					"console=ttyS0 quiet loglevel=4 panic=-1 reboot=%s "
+					"rdinit=/init cgroup_no_v1=all random.trust_cpu=on",
+					reset);
 
 	for (size_t i = 0; asked && asked->kernel && i < asked->kernel->parameters.n && text; i++)
 		text = arena_printf(l->arena, "%s %s", text, asked->kernel->parameters.v[i]);
@@ -220,7 +245,6 @@ error *host_find_machine(struct life *l)
 
 	try(find_engine(l));
 	try(find_file_server(vm));
-	try(find_processor(vm));
 	vm->program = arena_strdup(l->arena, vm->program);
 	vm->file_server = arena_strdup(l->arena, vm->file_server);
 	if (!vm->program || !vm->file_server)

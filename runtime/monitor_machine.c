@@ -405,10 +405,13 @@ static error *start_engine(struct life *l, struct monitor *m, int agent, int con
 {
 	const struct vm *vm = l->vm;
 	struct strings words = { 0 };
-	int kept[2 + TAPS_MAX] = { agent, console };
+	auto_fd int kvm = vm->engine == VM_KVM ? open("/dev/kvm", O_RDWR | O_CLOEXEC) : -1;
+	int kept[3 + TAPS_MAX] = { agent, console };
+	size_t n_kept = 2;
 	struct machine machine = {
 		.program = vm->program,
 		.kvm = vm->kvm,
+		.kvm_fd = kvm,
 		.vcpus = vm->vcpus,
 		.memory = vm->memory,
 		.kernel = "/kernel",
@@ -426,11 +429,16 @@ static error *start_engine(struct life *l, struct monitor *m, int agent, int con
 		.more = &vm->program_parameters,
 	};
 
+	if (vm->engine == VM_KVM && kvm < 0)
+		return error_errno("/dev/kvm");
+	if (kvm >= 0)
+		kept[n_kept++] = kvm;
 	for (size_t i = 0; i < machine.n_taps; i++)
-		kept[2 + i] = taps[i].fd;
-	error *e = machine_qemu_words(&machine, &words);
+		kept[n_kept++] = taps[i].fd;
+	error *e = vm->engine == VM_KVM ? machine_vmm_words(&machine, &words)
+					: machine_qemu_words(&machine, &words);
 	if (!e)
-		e = start(words.v, console, kept, 2 + machine.n_taps, vm, &m->machine);
+		e = start(words.v, console, kept, n_kept, vm, &m->machine);
 	strings_free(&words);
 	return e;
 }

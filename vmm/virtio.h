@@ -93,3 +93,13 @@ must_use error *virtio_rng_new(const struct memory *memory, struct loop *loop,
 /* socket: where a vhost-user server of file systems listens; tag: the file system's name. */
 must_use error *virtio_fs_new(const char *socket, const char *tag, const struct memory *memory,
 			      struct loop *loop, struct virtio_device **out);
+/* tap: open, with headers of virtio (IFF_VNET_HDR). */
+must_use error *virtio_net_new(int tap, const uint8_t mac[6], const struct memory *memory,
+			       struct loop *loop, struct virtio_device **out);
+/* A raw image. writable: what is written goes into it; else it is refused. */
+must_use error *virtio_blk_new(const char *path, bool writable, const struct memory *memory,
+			       struct loop *loop, struct virtio_device **out);
+/* Takes no memory from the guest by itself: what the guest reports as free goes back to the host.
+ */
+must_use error *virtio_balloon_new(const struct memory *memory, struct loop *loop,
+				   struct virtio_device **out);

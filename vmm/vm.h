@@ -23,6 +23,7 @@ struct want {
 	const char *kernel, *initrd, *options;
 	const char *fs, *fs_tag, *port;
 	const char *image;
+	bool image_writable;
 	uint32_t agent, console, kvm; /* descriptors; 0: none */
 	struct strings taps;          /* FD,MAC */
 	bool metrics, no_seccomp;

@@ -129,6 +129,55 @@ static error *make_rng(struct vm *vm)
 	return add_device(vm, d);
 }
 
+static bool has_image(const struct want *w)
+{
+	return w->image;
+}
+
+static error *make_image(struct vm *vm)
+{
+	struct virtio_device *d;
+
+	try(virtio_blk_new(vm->want->image, vm->want->image_writable, &vm->memory, &vm->loop, &d));
+	return add_device(vm, d);
+}
+
+static bool has_taps(const struct want *w)
+{
+	return w->taps.n > 0;
+}
+
+/* "FD,MAC" */
+static error *make_tap(struct vm *vm, const char *text)
+{
+	struct virtio_device *d;
+	uint8_t mac[6];
+	int end = 0;
+	int fd;
+
+	if (sscanf(text, "%d,%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &fd, &mac[0], &mac[1], &mac[2],
+		   &mac[3], &mac[4], &mac[5], &end) != 7 ||
+	    text[end])
+		return error_said(EINVAL, "--tap %s: want FD,MAC", text);
+	try(virtio_net_new(fd, mac, &vm->memory, &vm->loop, &d));
+	return add_device(vm, d);
+}
+
+static error *make_taps(struct vm *vm)
+{
+	for (size_t i = 0; i < vm->want->taps.n; i++)
+		try(make_tap(vm, vm->want->taps.v[i]));
+	return NULL;
+}
+
+static error *make_balloon(struct vm *vm)
+{
+	struct virtio_device *d;
+
+	try(virtio_balloon_new(&vm->memory, &vm->loop, &d));
+	return add_device(vm, d);
+}
+
 /* --- the end --- */
 
 static error *end_ready(struct watch *w, short events)
@@ -186,6 +235,9 @@ static const struct part {
 	{ "port to the agent",          has_agent,   make_console },
 	{ "file system",                has_fs,      make_fs },
 	{ "random numbers",             NULL,        make_rng },
+	{ "memory that comes back",     NULL,        make_balloon },
+	{ "disk",                       has_image,   make_image },
+	{ "network devices",            has_taps,    make_taps },
 	{ "kernel",                     NULL,        boot_load },
 	{ "ACPI tables",                NULL,        boot_write_acpi },
 	{ "processors",                 NULL,        cpus_make },

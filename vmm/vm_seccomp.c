@@ -2,6 +2,7 @@
  * with another request, kills the whole process. */
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/if_tun.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -49,7 +50,8 @@ static const struct allowed devices[] = {
 };
 static const struct allowed cpu[] = {
 	{ SYS_ioctl, 1, KVM_RUN },
-	{ SYS_ioctl, 1, KVM_GET_REGS }, /* for the words about an internal error */
+	{ SYS_ioctl, 1, KVM_GET_REGS },  /* for the words about an internal error */
+	{ SYS_ioctl, 1, TUNSETOFFLOAD }, /* a driver of net has begun */
 };
 
 static const struct {

@@ -1,0 +1,127 @@
+/* A disk: a raw image. A request is a header of 16 bytes, data, and a byte for how it went. */
+#include <fcntl.h>
+#include <linux/virtio_blk.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "vmm/virtio.h"
+
+enum { SECTOR = 512, HEADER = 16, PARTS_MAX = 126, ID_LENGTH = 20 };
+
+struct blk {
+	struct virtio_device d;
+	int fd;
+	bool writable;
+	uint64_t sectors;
+};
+
+static uint8_t move(struct blk *blk, const struct chain *c, bool is_write, uint64_t sector,
+		    uint32_t *written)
+{
+	struct iovec parts[VIRTQ_MAX];
+	size_t len = is_write ? c->out_len - HEADER : c->in_len - 1;
+	unsigned n = is_write ? chain_slice(c->iov, c->n_out, HEADER, len, parts)
+			      : chain_slice(c->iov + c->n_out, c->n_in, 0, len, parts);
+
+	if (len % SECTOR || sector > blk->sectors || len / SECTOR > blk->sectors - sector)
+		return VIRTIO_BLK_S_IOERR;
+	if (is_write && !blk->writable)
+		return VIRTIO_BLK_S_IOERR;
+	if (!n)
+		return VIRTIO_BLK_S_OK;
+	off_t at = (off_t)(sector * SECTOR);
+	ssize_t done =
+		is_write ? pwritev(blk->fd, parts, (int)n, at) : preadv(blk->fd, parts, (int)n, at);
+	if (done != (ssize_t)len)
+		return VIRTIO_BLK_S_IOERR;
+	if (is_write)
+		blk->d.count.bytes_out += len;
+	else
+		blk->d.count.bytes_in += *written = (uint32_t)len;
+	return VIRTIO_BLK_S_OK;
+}
+
+static uint8_t act(struct blk *blk, const struct chain *c, uint32_t *written)
+{
+	static const char id[ID_LENGTH] = "skiff";
+	struct virtio_blk_outhdr head;
+
+	if (chain_read(c, 0, &head, sizeof(head)) != HEADER)
+		return VIRTIO_BLK_S_IOERR;
+	switch (head.type) {
+	case VIRTIO_BLK_T_IN:
+		return move(blk, c, false, head.sector, written);
+	case VIRTIO_BLK_T_OUT:
+		return move(blk, c, true, head.sector, written);
+	case VIRTIO_BLK_T_FLUSH:
+		return blk->writable && fdatasync(blk->fd) < 0 ? VIRTIO_BLK_S_IOERR
+							       : VIRTIO_BLK_S_OK;
+	case VIRTIO_BLK_T_GET_ID:
+		if (c->in_len < ID_LENGTH + 1)
+			return VIRTIO_BLK_S_IOERR;
+		*written = (uint32_t)chain_write(c, 0, id, ID_LENGTH);
+		return VIRTIO_BLK_S_OK;
+	default:
+		return VIRTIO_BLK_S_UNSUPP;
+	}
+}
+
+static error *serve(struct virtio_device *d, unsigned queue)
+{
+	struct blk *blk = (struct blk *)d;
+	struct chain c;
+	bool got;
+
+	for (unsigned n = 0;;) {
+		uint32_t written = 0;
+		try(virtio_next(d, queue, &n, &c, &got));
+		if (!got)
+			break;
+		if (c.out_len < HEADER || c.in_len < 1)
+			return error_said(EPROTO, "a request of %u and %u bytes", c.out_len,
+					  c.in_len);
+		uint8_t how = act(blk, &c, &written);
+		chain_write(&c, c.in_len - 1, &how, 1);
+		virtq_push(&d->queues[queue], c.head, written + 1);
+	}
+	virtio_told(d, queue);
+	return NULL;
+}
+
+static const struct virtio_class class = {
+	.name = "blk",
+	.id = VIRTIO_BLOCK,
+	.queues = 1,
+	.queue_size = 128,
+	.features = VIRTIO_EVENT_IDX | 1ULL << VIRTIO_BLK_F_SEG_MAX | 1ULL << VIRTIO_BLK_F_FLUSH,
+	.serve = serve,
+};
+
+error *virtio_blk_new(const char *path, bool writable, const struct memory *memory,
+		      struct loop *loop, struct virtio_device **out)
+{
+	static const uint32_t parts = PARTS_MAX;
+	struct blk *blk = calloc(1, sizeof(*blk));
+	struct stat st;
+
+	if (!blk)
+		return error_new(ENOMEM, "a device");
+	*out = &blk->d;
+	blk->writable = writable;
+	blk->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (blk->fd < 0 || fstat(blk->fd, &st) < 0)
+		return error_errno("%s", path);
+	off_t size = S_ISBLK(st.st_mode) ? lseek(blk->fd, 0, SEEK_END) : st.st_size;
+	blk->sectors = size > 0 ? (uint64_t)size / SECTOR : 0;
+	struct virtio_blk_config config = { .capacity = blk->sectors, .seg_max = parts };
+	memcpy(blk->d.config, &config,
+	       sizeof(blk->d.config) < sizeof(config) ? sizeof(blk->d.config) : sizeof(config));
+	blk->d.config_size = sizeof(blk->d.config);
+	try(virtio_init(&blk->d, &class, memory, loop));
+	if (!writable)
+		blk->d.offered |= 1ULL << VIRTIO_BLK_F_RO;
+	return NULL;
+}

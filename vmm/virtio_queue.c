@@ -146,29 +146,24 @@ unsigned chain_slice(const struct iovec *in, unsigned n, size_t offset, size_t l
 	return made;
 }
 
-static size_t copy(const struct iovec *iov, unsigned n, size_t offset, uint8_t *to,
-		   const uint8_t *from, size_t len)
-{
-	struct iovec parts[VIRTQ_MAX];
-	size_t done = 0;
-
-	n = chain_slice(iov, n, offset, len, parts);
-	for (unsigned i = 0; i < n; i++) {
-		if (to)
-			memcpy(to + done, parts[i].iov_base, parts[i].iov_len);
-		else
-			memcpy(parts[i].iov_base, from + done, parts[i].iov_len);
-		done += parts[i].iov_len;
-	}
-	return done;
-}
-
 size_t chain_read(const struct chain *c, size_t offset, void *data, size_t len)
 {
-	return copy(c->iov, c->n_out, offset, data, NULL, len);
+	struct iovec parts[VIRTQ_MAX];
+	unsigned n = chain_slice(c->iov, c->n_out, offset, len, parts);
+	uint8_t *to = data;
+
+	for (unsigned i = 0; i < n; to += parts[i++].iov_len)
+		memcpy(to, parts[i].iov_base, parts[i].iov_len);
+	return (size_t)(to - (uint8_t *)data);
 }
 
 size_t chain_write(const struct chain *c, size_t offset, const void *data, size_t len)
 {
-	return copy(c->iov + c->n_out, c->n_in, offset, NULL, data, len);
+	struct iovec parts[VIRTQ_MAX];
+	unsigned n = chain_slice(c->iov + c->n_out, c->n_in, offset, len, parts);
+	const uint8_t *from = data;
+
+	for (unsigned i = 0; i < n; from += parts[i++].iov_len)
+		memcpy(parts[i].iov_base, from, parts[i].iov_len);
+	return (size_t)(from - (const uint8_t *)data);
 }

@@ -341,3 +341,16 @@ monitor_children() { # the machine and its file server
 	args true
 	run -0 skiff run --vm-initrd "$BATS_TEST_TMPDIR/initrd" -b "$bundle" "$id"
 }
+
+@test "each step fails once: the error names it, and nothing is left" {
+	SKIFF=$top/build/steps/skiff
+	local step
+	args true
+	# those that apply: "+ init  start the machine"
+	while read -r _ _ step; do
+		[[ $step != "wait for start" ]] || continue # run does not
+		FAIL_STEP=$step run -1 skiff run -b "$bundle" "$id"
+		says "$step: failed on purpose"
+		nothing_left
+	done < <("$SKIFF" explain "$bundle" | sed '/^$/q' | grep '^+')
+}

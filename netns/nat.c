@@ -6,6 +6,7 @@
  *     bridges     the bridges in use
  *     inner       (bridge, bridge): may talk to each other, which each may with itself
  *     subnets4/6  addresses that are hidden behind the host's
+ *     own4 own6   the host's own addresses in them
  *
  * libnftables takes and applies a text as one transaction: all of it or nothing.
  */
@@ -62,6 +63,9 @@ static error *script_run(struct script *s)
  *   too; what leaves for a bridge with that as its sender gets the bridge's instead.
  * - "ct status dnat" out of a subnet: a container asks for a published port of its own network; the
  *   answer has to come back the same way (hairpin).
+ * - "notrack": from container to container nothing is translated; where the host has bridged
+ * packets pass its rules (br_netfilter), to remember their conversations would cost a tenth of the
+ * speed. What was translated comes back to an address of the host's.
  * - "raw": route_localnet lets 127.0.0.0/8 in; no container may use that (CVE-2020-8558). */
 static void write_base(const struct script *s)
 {
@@ -71,6 +75,8 @@ static void write_base(const struct script *s)
 		"add set inet %1$s inner { type ifname . ifname; }\n"
 		"add set inet %1$s subnets4 { type ipv4_addr; flags interval; }\n"
 		"add set inet %1$s subnets6 { type ipv6_addr; flags interval; }\n"
+		"add set inet %1$s own4 { type ipv4_addr; }\n"
+		"add set inet %1$s own6 { type ipv6_addr; }\n"
 		"add map inet %1$s any4 { type inet_proto . inet_service : ipv4_addr . "
 		"inet_service; }\n"
 		"add map inet %1$s any6 { type inet_proto . inet_service : ipv6_addr . "
@@ -102,10 +108,14 @@ static void write_base(const struct script *s)
 		"masquerade\n"
 		"add rule inet %1$s postrouting ip saddr 127.0.0.0/8 oifname @bridges masquerade\n"
 		"add rule inet %1$s raw iifname @bridges ip daddr 127.0.0.0/8 drop\n"
+		"add rule inet %1$s raw iifname @bridges ip daddr @subnets4 ip daddr != @own4 "
+		"notrack\n"
+		"add rule inet %1$s raw iifname @bridges ip6 daddr @subnets6 ip6 daddr != @own6 "
+		"notrack\n"
+		"add rule inet %1$s forward iifname . oifname @inner accept\n"
 		"add rule inet %1$s forward oifname != @bridges accept\n"
 		"add rule inet %1$s forward ct state established,related accept\n"
 		"add rule inet %1$s forward ct status dnat accept\n"
-		"add rule inet %1$s forward iifname . oifname @inner accept\n"
 		"add rule inet %1$s forward drop\n";
 
 	fprintf(s->to, rules, s->table);
@@ -132,8 +142,10 @@ static void write_network(const struct script *s, const char *verb, const struct
 		if (!subnet->base.family)
 			continue;
 		snprintf(text, sizeof(text), "%s/%u", ip_text(&subnet->base, ip), subnet->prefix);
-		write_element(s, verb, subnet->base.family == AF_INET ? "subnets4" : "subnets6",
-			      text);
+		bool is_four = subnet->base.family == AF_INET;
+		write_element(s, verb, is_four ? "subnets4" : "subnets6", text);
+		struct ip own = subnet_host(subnet, segments[i]->gateway);
+		write_element(s, verb, is_four ? "own4" : "own6", ip_text(&own, ip));
 	}
 }
 

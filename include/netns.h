@@ -39,8 +39,9 @@ SHAPE_STRUCT(net_request, NET_REQUEST)
 /* --- device.c: linux.netDevices --- */
 
 /* Moves the device `name` of the caller's network namespace into that of the process, where it is
- * called new_name and is up. Its permanent addresses of global scope go with it, as the
- * specification asks; the kernel drops them on the way. On failure it is back where it was. */
+ * called new_name and is up. Its permanent addresses of global scope and its static routes go with
+ * it, as the specification asks; the kernel drops them on the way. On failure it is back where it
+ * was. */
 must_use error *netns_move_device(const char *namespace, const char *name, const char *new_name);
 /* The reverse: the device new_name of that namespace comes back to the caller's as `name`.
  * One that is gone already is fine. */

@@ -16,10 +16,15 @@ struct tuple {
 	uint16_t target_port;
 };
 
+/* To delete one. */
+struct order {
+	struct nl_msg *message;
+};
+
 struct search {
 	const struct ports *ports;
 	const struct ip *container;
-	struct nl_msg **found; /* orders to delete */
+	struct order *found;
 	size_t n;
 };
 
@@ -76,7 +81,7 @@ static int look_at(struct nl_msg *message, void *context)
 	    !read_tuple(a[CTA_TUPLE_ORIG], &orig) || !read_tuple(a[CTA_TUPLE_REPLY], &reply) ||
 	    !is_meant(s, &orig, &reply))
 		return NL_OK;
-	struct nl_msg **more = realloc(s->found, (s->n + 1) * sizeof(*more));
+	struct order *more = realloc(s->found, (s->n + 1) * sizeof(*more));
 	if (!more)
 		return NL_STOP;
 	s->found = more;
@@ -87,7 +92,7 @@ static int look_at(struct nl_msg *message, void *context)
 	if (order && nlmsg_append(order, &family, sizeof(family), NLMSG_ALIGNTO) == 0 &&
 	    nla_put(order, CTA_TUPLE_ORIG | NLA_F_NESTED, nla_len(a[CTA_TUPLE_ORIG]),
 		    nla_data(a[CTA_TUPLE_ORIG])) == 0)
-		s->found[s->n++] = order;
+		s->found[s->n++].message = order;
 	else if (order)
 		nlmsg_free(order);
 	return NL_OK;
@@ -120,9 +125,9 @@ error *flows_forget(const struct ports *ports, const struct ip *container)
 	if (e >= 0)
 		e = nl_recvmsgs_default(socket);
 	for (size_t i = 0; i < search.n; i++) {
-		if (e >= 0 && nl_send_auto(socket, search.found[i]) >= 0)
+		if (e >= 0 && nl_send_auto(socket, search.found[i].message) >= 0)
 			nl_wait_for_ack(socket); /* one that has just ended is forgotten too */
-		nlmsg_free(search.found[i]);
+		nlmsg_free(search.found[i].message);
 	}
 	free(search.found);
 	return e < 0 ? netlink_failed(e, "forget", "conversations of UDP") : NULL;

@@ -275,6 +275,23 @@ static error *put_words(struct store *s, const struct segment *from, char **subn
 	return *subnet && *gateway ? NULL : arena_exhausted();
 }
 
+static error *settle_subnets(struct store *s, const struct network_wishes *w, struct network *n)
+{
+	if (n->four.subnet.base.family)
+		try(network_is_free(s, &n->four.subnet, NULL, NULL));
+	if (n->six.subnet.base.family)
+		try(network_is_free(s, &n->six.subnet, NULL, NULL));
+	if (w->subnets.n == 0)
+		try(choose_four(s, &n->four));
+	if (w->six && !n->six.subnet.base.family)
+		try(choose_six(&n->six));
+	if (w->mtu && (w->mtu < 576 || w->mtu > 65535))
+		return error_said(EINVAL, "--mtu: want 576 to 65535");
+	if (n->six.subnet.base.family && w->mtu && w->mtu < 1280)
+		return error_said(EINVAL, "--mtu: IPv6 needs 1280 at least");
+	return NULL;
+}
+
 error *network_create(struct store *s, const struct network_wishes *w, struct network **out)
 {
 	struct network *n = arena_new_of(s->arena, struct network);
@@ -288,19 +305,8 @@ error *network_create(struct store *s, const struct network_wishes *w, struct ne
 		return error_said(EEXIST, "there is a network '%s' already", w->name);
 	if (error_code(missing) != ENOENT)
 		return take_ptr(&missing);
-	if (w->mtu && (w->mtu < 576 || w->mtu > 65535))
-		return error_said(EINVAL, "--mtu: want 576 to 65535");
 	try(add_subnets(w, n));
-	if (n->four.subnet.base.family)
-		try(network_is_free(s, &n->four.subnet, NULL, NULL));
-	if (n->six.subnet.base.family)
-		try(network_is_free(s, &n->six.subnet, NULL, NULL));
-	if (w->subnets.n == 0)
-		try(choose_four(s, &n->four));
-	if (w->six && !n->six.subnet.base.family)
-		try(choose_six(&n->six));
-	if (n->six.subnet.base.family && w->mtu && w->mtu < 1280)
-		return error_said(EINVAL, "--mtu: IPv6 needs 1280 at least");
+	try(settle_subnets(s, w, n));
 	n->words.name = arena_strdup(s->arena, w->name);
 	n->words.mtu = w->mtu ? w->mtu : MTU_USUAL;
 	try(choose_device(s, w->device, &n->words.device));

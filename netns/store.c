@@ -93,20 +93,26 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-error *store_list(struct store *s, const char *folder, const char *end, struct texts *out)
+static error *read_names(const char *folder, const char *end, struct strings *out)
 {
 	DIR *dir = opendir(folder);
-	struct strings found = { 0 };
 	error *e = NULL;
 
-	if (!dir && errno != ENOENT)
-		return error_errno("open %s", folder);
-	for (struct dirent *d; dir && !e && (d = readdir(dir));)
+	if (!dir)
+		return errno == ENOENT ? NULL : error_errno("open %s", folder);
+	for (struct dirent *d; !e && (d = readdir(dir));)
 		if (d->d_name[0] != '.' && text_ends(d->d_name, end))
-			e = strings_add(&found, d->d_name);
-	if (dir)
-		closedir(dir);
+			e = strings_add(out, d->d_name);
+	closedir(dir);
+	return e;
+}
+
+error *store_list(struct store *s, const char *folder, const char *end, struct texts *out)
+{
+	struct strings found = { 0 };
+	error *e = read_names(folder, end, &found);
 	char **v = arena_array_of(s->arena, char *, found.n + 1);
+
 	for (size_t i = 0; v && !e && i < found.n; i++) {
 		v[i] = arena_strndup(s->arena, found.v[i], strlen(found.v[i]) - strlen(end));
 		if (!v[i])
@@ -114,11 +120,10 @@ error *store_list(struct store *s, const char *folder, const char *end, struct t
 	}
 	if (!e && !v)
 		e = arena_exhausted();
-	if (!e) {
-		if (found.n)
-			qsort(v, found.n, sizeof(*v), by_text);
+	if (!e && found.n)
+		qsort(v, found.n, sizeof(*v), by_text);
+	if (!e)
 		*out = (struct texts){ v, found.n };
-	}
 	strings_free(&found);
 	return e;
 }

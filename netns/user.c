@@ -23,6 +23,7 @@
 #define INSIDE_NAME "eth0"
 #define LOG_FILE    "network.log"
 #define API_SOCKET  "slirp.sock"
+#define API_OPTION  "--api-socket=slirp.sock"
 
 enum { READY_MS = 10000, POLL_MS = 20 };
 
@@ -60,9 +61,9 @@ static error *slirp_words(struct carrier *c, const char *net, const char *users)
 	const char *ready = arena_printf(c->arena, "--ready-fd=%d", c->ready);
 
 	/* the host's own 127.0.0.1 is not the container's business */
-	try(add_words(c, (const char *const[]){
-				 NET_SLIRP, "--configure", "--mtu=65520", "--disable-host-loopback",
-				 "--api-socket=" API_SOCKET, "--netns-type=path", ready, NULL }));
+	try(add_words(c, (const char *const[]){ NET_SLIRP, "--configure", "--mtu=65520",
+						"--disable-host-loopback", API_OPTION,
+						"--netns-type=path", ready, NULL }));
 	if (users)
 		try(strings_add(&c->argv, arena_printf(c->arena, "--userns-path=%s", users)));
 	return add_words(c, (const char *const[]){ net, INSIDE_NAME, NULL });

@@ -203,6 +203,22 @@ static bool is_name(const char *text, size_t len)
 }
 
 /* NAME:IP, or NAME:host-gateway, which only the program that connects knows */
+static error *write_host(const struct draft *d, const char *word, FILE *to)
+{
+	const char *colon = strchr(word, ':');
+	bool gateway = colon && strcmp(colon, ":host-gateway") == 0;
+
+	if (gateway && !d->net->is_bridge)
+		return error_said(
+			EINVAL, "--add-host: '%s': host-gateway is for --net bridge as root", word);
+	if (!colon || !is_name(word, (size_t)(colon - word)) ||
+	    (!gateway && !is_address(colon + 1)))
+		return error_said(EINVAL, "--add-host: '%s' is not NAME:IP", word);
+	if (!gateway)
+		fprintf(to, "%s\t%.*s\n", colon + 1, (int)(colon - word), word);
+	return NULL;
+}
+
 static error *write_hosts(struct draft *d)
 {
 	auto_free char *text = NULL;
@@ -219,18 +235,8 @@ static error *write_hosts(struct draft *d)
 	fputs(of_host && !no_file ? of_host : OWN_NAMES, to);
 	if (!d->net->is_bridge && d->has_namespace)
 		fprintf(to, "127.0.0.1\t%s\n", d->net->hostname);
-	for (size_t i = 0; !e && i < d->o->hosts.n; i++) {
-		const char *word = d->o->hosts.v[i];
-		const char *colon = strchr(word, ':');
-		bool gateway = colon && strcmp(colon, ":host-gateway") == 0;
-		if (!colon || !is_name(word, (size_t)(colon - word)) ||
-		    (!gateway && !is_address(colon + 1)) || (gateway && !d->net->is_bridge))
-			e = error_said(EINVAL, "--add-host: '%s' is not NAME:IP%s", word,
-				       gateway ? " (host-gateway is for --net bridge as root)"
-					       : "");
-		else if (!gateway)
-			fprintf(to, "%s\t%.*s\n", colon + 1, (int)(colon - word), word);
-	}
+	for (size_t i = 0; !e && i < d->o->hosts.n; i++)
+		e = write_host(d, d->o->hosts.v[i], to);
 	fclose(to);
 	if (e)
 		return e;
@@ -321,6 +327,20 @@ static error *settle_names(struct draft *d, const char *container_dir)
 	return write_resolv(d);
 }
 
+static error *fill_request(const struct draft *d)
+{
+	struct net_request *r = d->request;
+
+	r->hostname = (char *)d->net->hostname;
+	r->hosts = arena_printf(d->l->arena, "%s/hosts", d->net->names);
+	r->ips = d->o->ips;
+	r->mac = (char *)d->o->mac;
+	r->ports = d->o->ports;
+	r->extra = d->o->hosts;
+	d->net->request = r;
+	return r->hosts ? NULL : arena_exhausted();
+}
+
 /* A sandbox takes its network from config.json's namespace. What an image's config.json says
  * already is nothing more to ask for. */
 static error *check_sandbox(const struct network_options *o, bool is_image)
@@ -358,15 +378,8 @@ error *network_settle(const struct runtime *rt, const struct container_options *
 	if (!o.net && !o.dns.n && !o.hosts.n)
 		return NULL; /* a host name, no more */
 	try(settle_names(&d, c->container_dir));
-	d.request->hostname = (char *)d.net->hostname;
-	d.request->hosts = arena_printf(l->arena, "%s/hosts", d.net->names);
-	d.request->ips = o.ips;
-	d.request->mac = (char *)o.mac;
-	d.request->ports = o.ports;
-	d.request->extra = o.hosts;
-	d.net->request = d.request;
 	l->network = d.net;
-	return d.request->hosts ? NULL : arena_exhausted();
+	return fill_request(&d);
 }
 
 static error *own_words(char *const words[], struct strings *argv)

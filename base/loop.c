@@ -7,13 +7,13 @@ error *loop_watch(struct loop *l, struct watch *w)
 {
 	if (l->n == l->room) {
 		size_t room = l->room ? 2 * l->room : 16;
-		struct watch **grown = realloc(l->watches, room * sizeof(*grown));
+		void *grown = realloc(l->slots, room * sizeof(l->slots[0]));
 		if (!grown)
 			return error_new(ENOMEM, "watch a descriptor");
-		l->watches = grown;
+		l->slots = grown;
 		l->room = room;
 	}
-	l->watches[l->n++] = w;
+	l->slots[l->n++].watch = w;
 	return NULL;
 }
 
@@ -21,8 +21,8 @@ error *loop_watch(struct loop *l, struct watch *w)
 void loop_forget(struct loop *l, struct watch *w)
 {
 	for (size_t i = 0; i < l->n; i++)
-		if (l->watches[i] == w)
-			l->watches[i] = NULL;
+		if (l->slots[i].watch == w)
+			l->slots[i].watch = NULL;
 }
 
 static void close_gaps(struct loop *l)
@@ -30,8 +30,8 @@ static void close_gaps(struct loop *l)
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (l->watches[i])
-			l->watches[n++] = l->watches[i];
+		if (l->slots[i].watch)
+			l->slots[n++] = l->slots[i];
 	l->n = n;
 }
 
@@ -43,12 +43,12 @@ error *loop_turn(struct loop *l, int timeout_ms)
 	if (!polls)
 		return error_new(ENOMEM, "wait for descriptors");
 	for (size_t i = 0; i < n; i++)
-		polls[i] =
-			(struct pollfd){ .fd = l->watches[i]->fd, .events = l->watches[i]->events };
+		polls[i] = (struct pollfd){ .fd = l->slots[i].watch->fd,
+					    .events = l->slots[i].watch->events };
 	if (poll(polls, n, timeout_ms) < 0)
 		return errno == EINTR ? NULL : error_errno("poll");
 	for (size_t i = 0; i < n; i++) {
-		struct watch *w = l->watches[i];
+		struct watch *w = l->slots[i].watch;
 		/* what came before may have closed it, or opened another of that number */
 		if (w && polls[i].revents && w->fd == polls[i].fd)
 			try(w->ready(w, polls[i].revents));
@@ -58,6 +58,6 @@ error *loop_turn(struct loop *l, int timeout_ms)
 
 void loop_end(struct loop *l)
 {
-	free(l->watches);
+	free(l->slots);
 	*l = (struct loop){ 0 };
 }

@@ -390,11 +390,12 @@ static error *start_file_server(struct monitor *m, const struct vm *vm, int cons
 	    chmod("/run/fs", 0666) < 0 || listen(fd, 1) < 0)
 		return error_errno("listen for the machine's file system");
 	snprintf(number, sizeof(number), "--fd=%d", fd);
+	char options[] =
+		"source=/share,cache=auto,xattr,posix_acl,announce_submounts,sandbox=chroot";
 	char *words[] = { (char *)(uintptr_t)vm->file_server,
 			  number,
 			  "-o",
-			  "source=/share,cache=auto,xattr,posix_acl,announce_submounts,"
-			  "sandbox=chroot",
+			  options,
 			  "-o",
 			  "log_level=err",
 			  NULL };

@@ -16,8 +16,6 @@
 #include "base/text.h"
 #include "vmm/kernel.h"
 
-extern char **environ;
-
 /* An empty package that depends on the current kernel's. */
 #define USUAL_PACKAGE "linux-image-cloud-amd64"
 

@@ -17,7 +17,9 @@ struct watch {
 };
 
 struct loop {
-	struct watch **watches;
+	struct {
+		struct watch *watch; /* NULL: forgotten in this turn */
+	} * slots;
 	size_t n, room;
 };
 

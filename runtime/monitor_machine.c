@@ -51,20 +51,18 @@ static error *make_target(const char *path, bool is_file)
 	return NULL;
 }
 
-/* The guest's program mounts at these places; a root that is read-only here lets it make none. */
-static error *make_mount_points(const struct life *l, int root)
+/* What the guest mounts over must be there, since in a root that is read-only here it can make
+ * nothing. Where that fails, the guest says what is wrong with the place. */
+static void make_mount_points(const struct life *l, int root)
 {
 	for (size_t i = 0; i < l->mounts.n; i++) {
 		const struct mount_row *row = &l->mounts.v[i];
 		auto_fd int made = -1;
 		struct stat st = { .st_mode = S_IFDIR };
 		if (row->op == MOUNT_BIND && row->fd >= 0 && fstat(row->fd, &st) < 0)
-			return error_errno("look at the source of %s", row->target);
+			continue;
 		auto_error error *e = root_ensure(root, row->target, !S_ISDIR(st.st_mode), &made);
-		if (e && error_code(e) != EROFS && error_code(e) != EACCES)
-			return error_wrap(take_ptr(&e), "make %s", row->target);
 	}
-	return NULL;
 }
 
 /* "read-only" must hold for a guest whose kernel obeys nobody. */
@@ -116,9 +114,10 @@ error *monitor_gather(struct life *l)
 		return error_errno("mount a root for the monitor");
 	try(path_make_folders(STAGE "/share/rootfs", 0755));
 	try(path_make_folders(STAGE "/share/mounts", 0755));
-	try(make_mount_points(l, root));
-	if (l->spec->root->readonly)
+	if (l->spec->root->readonly) {
+		make_mount_points(l, root);
 		try(make_read_only(root, "the root file system"));
+	}
 	try(move_tree(root, STAGE "/share/rootfs"));
 	for (size_t i = 0; i < l->mounts.n; i++)
 		if (l->mounts.v[i].op == MOUNT_BIND)

@@ -216,3 +216,21 @@ run_as_user() { # SCRIPT
 	says /dev/pts/0
 	says "status 0"
 }
+
+@test "an ordinary user has sandboxes too, with the kernels of its own" {
+	fetch_kernel
+	mkdir -p "$home/.local/share/skiff"
+	cp -rL "$SKIFF_KERNELS" "$home/.local/share/skiff/kernels"
+	cp -r "${SKIFF%/*}/libexec" "$home"
+	sub 65536
+	chown -R $user:$user "$home"
+	args sh -c 'id -u; touch /file; stat -c %u /file; uname -r'
+	chown $user:$user "$bundle/config.json"
+	run -0 as_user "$home/skiff" run --sandbox qemu -b "$bundle" "$id"
+	is "0 0" "${lines[0]} ${lines[1]}"
+	[[ ${lines[2]} != "$(uname -r)" ]]
+	is $user "$(stat -c %u "$bundle/rootfs/file")"
+	[[ -c /dev/kvm && ! $(stat -c %a /dev/kvm) == *[67] ]] || return 0
+	run -1 as_user "$home/skiff" run --sandbox kvm -b "$bundle" "$id"
+	says "/dev/kvm: this user may not open it: become a member of its group"
+}

@@ -237,15 +237,15 @@ monitor_children() { # the machine and its file server
 	nothing_left
 }
 
-@test "a /dev/kvm that cannot run kernels is found out within a second" {
-	[[ -c /dev/kvm ]] || skip "no /dev/kvm here"
-	grep -qE '^flags.* (vmx|svm)' /proc/cpuinfo && skip "this one may be able to"
+@test "a host without /dev/kvm, or with one that cannot run kernels, is found out within a second" {
 	args true
 	local began=${EPOCHREALTIME/./}
-	run -1 skiff run --sandbox kvm -b "$bundle" "$id"
+	run skiff run --sandbox kvm -b "$bundle" "$id"
+	[[ $status != 0 ]] || return 0 # this one can
 	((${EPOCHREALTIME/./} - began < 1000000))
-	says "/dev/kvm cannot run a guest's kernel on this host"
+	says "/dev/kvm"
 	says "--sandbox qemu"
+	nothing_left
 }
 
 @test "what a sandbox cannot have is refused by the field's name" {

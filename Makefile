@@ -51,6 +51,7 @@ AGENT_OBJ = $(filter-out $B/musl/cli/%,$(MUSL_OBJ)) $(patsubst %.c,$B/musl/%.o,$
 # The machine of --sandbox kvm.
 VMM_SRC := $(wildcard vmm/vm_*.c vmm/boot_*.c vmm/virtio_*.c)
 VMM_BASE := $(addprefix base/,arena.c error.c fd.c kernel.c loop.c options.c text.c)
+VMM_PARTS := $(patsubst %.c,$B/%.o,$(filter-out vmm/vm_main.c,$(VMM_SRC)))
 VMM_OBJ := $(patsubst %.c,$B/musl/%.o,$(VMM_SRC) $(VMM_BASE))
 
 # Programs of their own, for what needs heavier libraries; skiff executes them.
@@ -151,13 +152,14 @@ $(NET_TESTS): %: %.o $(filter-out $B/netns/main.o,$(NET_OBJ))
 	@echo "  LD    $@"
 	$Q$(CC) -o $@ $^ $(S_$(SAN)) $(LDFLAGS) $(shell pkg-config --libs $(NET_LIBS))
 
+$(filter $B/tests/unit/vmm/%,$(TESTS)): $(VMM_PARTS)
 $(filter-out $(IMAGE_TESTS) $(NET_TESTS),$(TESTS)): %: %.o $(filter-out $B/cli/%,$(HOT_OBJ)) $B/init.o
 	@echo "  LD    $@"
 	$Q$(CC) -o $@ $^ $(LINK)
 
 # make SAN=fuzz CC=clang fuzzers
 FUZZERS := $(patsubst tests/fuzz/%.c,$B/%,$(wildcard tests/fuzz/*.c))
-FUZZ_OBJ := $(filter-out $B/image/main.o,$(IMAGE_OBJ)) $(addprefix $B/runtime/,mounts.o seccomp.o rootless.o helper.o \
+FUZZ_OBJ := $(filter-out $B/image/main.o,$(IMAGE_OBJ)) $(VMM_PARTS) $(addprefix $B/runtime/,mounts.o seccomp.o rootless.o helper.o \
             wire.o stream.o baton.o)
 $(FUZZERS): $B/%: tests/fuzz/%.c tests/fuzz/pieces.h $(FUZZ_OBJ)
 	@echo "  LD    $@"

@@ -37,6 +37,8 @@ struct virtio_class {
 	error *(*stop)(struct virtio_device *d);
 	/* Requests may wait. By the loop's thread. NULL: another process serves the queues. */
 	error *(*serve)(struct virtio_device *d, unsigned queue);
+	/* Closes what is the device's own. */
+	void (*end)(struct virtio_device *d);
 	/* The driver has written into the configuration. */
 	void (*configured)(struct virtio_device *d);
 };
@@ -65,9 +67,9 @@ struct virtio_device {
 
 /* --- virtio_mmio.c --- */
 
-/* queues: as many as the class has, or fewer. */
 must_use error *virtio_init(struct virtio_device *d, const struct virtio_class *class,
 			    const struct memory *memory, struct loop *loop);
+void virtio_free(struct virtio_device *d);
 /* The registers; an error is the driver's fault and ends the machine. */
 must_use error *virtio_write(struct virtio_device *d, uint64_t offset, uint32_t value,
 			     unsigned len);

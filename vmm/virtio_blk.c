@@ -91,6 +91,11 @@ static error *serve(struct virtio_device *d, unsigned queue)
 	return NULL;
 }
 
+static void end(struct virtio_device *d)
+{
+	close(((struct blk *)d)->fd);
+}
+
 static const struct virtio_class class = {
 	.name = "blk",
 	.id = VIRTIO_BLOCK,
@@ -98,6 +103,7 @@ static const struct virtio_class class = {
 	.queue_size = 128,
 	.features = VIRTIO_EVENT_IDX | 1ULL << VIRTIO_BLK_F_SEG_MAX | 1ULL << VIRTIO_BLK_F_FLUSH,
 	.serve = serve,
+	.end = end,
 };
 
 error *virtio_blk_new(const char *path, bool writable, const struct memory *memory,

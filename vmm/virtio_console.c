@@ -226,6 +226,15 @@ static error *stop(struct virtio_device *d)
 	return NULL;
 }
 
+static void end(struct virtio_device *d)
+{
+	struct console *c = console_of(d);
+
+	loop_forget(d->loop, &c->agent);
+	if (c->agent.fd >= 0)
+		close(c->agent.fd);
+}
+
 static const struct virtio_class class = {
 	.name = "console",
 	.id = VIRTIO_CONSOLE,
@@ -234,6 +243,7 @@ static const struct virtio_class class = {
 	.features = VIRTIO_EVENT_IDX | MULTIPORT,
 	.stop = stop,
 	.serve = serve,
+	.end = end,
 };
 
 error *virtio_console_new(int agent, const char *name, const struct memory *memory,

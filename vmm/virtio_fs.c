@@ -212,6 +212,15 @@ static error *server_gone(struct watch *w, short events)
 	return events & (POLLHUP | POLLERR) ? error_said(EPIPE, "the file server has ended") : NULL;
 }
 
+static void end(struct virtio_device *d)
+{
+	struct fs *fs = (struct fs *)d;
+
+	loop_forget(d->loop, &fs->server);
+	if (fs->server.fd >= 0)
+		close(fs->server.fd);
+}
+
 static const struct virtio_class class = {
 	.name = "fs",
 	.id = VIRTIO_FS,
@@ -219,6 +228,7 @@ static const struct virtio_class class = {
 	.queue_size = 512,
 	.start = start,
 	.stop = stop,
+	.end = end,
 };
 
 error *virtio_fs_new(const char *socket, const char *tag, const struct memory *memory,

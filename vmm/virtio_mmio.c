@@ -1,6 +1,7 @@
 /* The transport: registers in memory (virtio 1.2, 4.2.2). */
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -78,6 +79,21 @@ error *virtio_init(struct virtio_device *d, const struct virtio_class *class,
 			try(loop_watch(loop, w));
 	}
 	return NULL;
+}
+
+void virtio_free(struct virtio_device *d)
+{
+	if (!d)
+		return;
+	for (unsigned i = 0; i < d->n_queues; i++) {
+		loop_forget(d->loop, &d->kicks[i]);
+		close(d->kicks[i].fd);
+	}
+	close(d->irq);
+	if (d->class->end)
+		d->class->end(d);
+	pthread_mutex_destroy(&d->lock);
+	free(d);
 }
 
 static void raise_interrupt(struct virtio_device *d, uint32_t why)

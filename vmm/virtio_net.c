@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 #include "vmm/virtio.h"
 
@@ -117,6 +118,15 @@ static error *start(struct virtio_device *d)
 							     : NULL;
 }
 
+static void end(struct virtio_device *d)
+{
+	struct net *net = (struct net *)d;
+
+	loop_forget(d->loop, &net->tap);
+	if (net->tap.fd >= 0)
+		close(net->tap.fd);
+}
+
 static const struct virtio_class class = {
 	.name = "net",
 	.id = VIRTIO_NET,
@@ -129,6 +139,7 @@ static const struct virtio_class class = {
 		    BIT(VIRTIO_NET_F_GUEST_ECN),
 	.start = start,
 	.serve = serve,
+	.end = end,
 };
 
 error *virtio_net_new(int tap, const uint8_t mac[6], const struct memory *memory, struct loop *loop,

@@ -1,9 +1,10 @@
-"""usage: seeds.py tar|inflate|documents DIR: what fuzzers begin with, made as the tests of images make theirs."""
+"""usage: seeds.py tar|inflate|documents|kernel|virtio DIR: what fuzzers begin with, made as the tests of images make theirs."""
 import bz2
 import gzip
 import json
 import lzma
 import os
+import struct
 import subprocess
 import sys
 
@@ -36,6 +37,32 @@ elif kind == "inflate":
               subprocess.run(["zstd", "-qc"], input=text, stdout=subprocess.PIPE, check=True).stdout,
               b"\x50\x2a\x4d\x18\x04\0\0\0abcd" + subprocess.run(["zstd", "-qc"], input=text, stdout=subprocess.PIPE, check=True).stdout]
     seeds = [bytes([how]) + p for p in packed for how in (0, 1, 255)]
+elif kind == "kernel":
+    def elf(name):
+        segments = struct.pack("<IIQQQQQQ", 1, 5, 0x200, 0, 0x200000, 0x100, 0x2000, 0x1000) + struct.pack("<IIQQQQQQ", 4, 0, 176, 0, 0, 28, 28, 4)
+        note = struct.pack("<III", 4, 8, 18) + name + struct.pack("<Q", 0x200010)
+        section = struct.pack("<IIQQQQIIQQ", 0, 1, 2, 0, 0x200, 0x100, 0, 0, 0, 0)
+        head = b"\x7fELF\2\1\1" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 0x200000, 64, 0x300, 0, 64, 56, 2, 64, 1, 0)
+        return (head + segments + note).ljust(0x200, b"\0") + b"code".ljust(0x100, b"\x90") + section
+    image = bytearray(2048)
+    image[0x1f1], image[0x201], image[0x211], image[0x236] = 1, 0x6a, 1, 1
+    image[0x202:0x208] = b"HdrS\x0f\x02"
+    image[0x258:0x264] = struct.pack("<QI", 0x400000, 0x10000)
+    seeds = [elf(b"Xen\0"), elf(b"GNU\0"), bytes(image)]
+elif kind == "virtio":
+    def descriptor(queue, nr, at, size, flags, following):
+        return struct.pack("<BBBHHBB", 3, queue, nr, at, size, flags, following)
+
+    def offered(queue, head):
+        return bytes([4, queue, head, 5, queue, 8])
+    # the console: ready; the port's name; open; bytes both ways
+    control = b"".join(bytes([2]) + struct.pack("<HB", 0x8000 + i, v) for i, v in enumerate([0, 0, 0, 0, 0, 0, 1, 0]))
+    console = descriptor(2, 0, 0x100, 64, 2, 0) + offered(2, 0) + control + descriptor(3, 0, 0, 8, 0, 0) + offered(3, 0) + offered(3, 0)
+    streams = descriptor(0, 0, 0x200, 64, 2, 0) + offered(0, 0) + bytes([6, 20, 8]) + descriptor(1, 0, 0x300, 64, 0, 0) + offered(1, 0) + bytes([7])
+    disk = b"".join(descriptor(0, i, i * 0x400, n, f, i + 1) for i, (n, f) in enumerate([(16, 1), (512, 3), (1, 2)])) + offered(0, 0)
+    seeds = [bytes([0, how, 0]) + descriptor(0, 0, 0, 64, 2, 0) + offered(0, 0) for how in (0, 1)]
+    seeds += [bytes([1, how, 0]) + console + streams for how in (0, 1)]
+    seeds += [bytes([2, 1, 0]) + disk, bytes([3, 1, 0]) + descriptor(0, 0, 0, 8, 0, 0) + offered(0, 0) + descriptor(2, 0, 0, 4096, 2, 0) + offered(2, 0)]
 else:
     descriptor = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "sha256:" + "1" * 64, "size": 7,
                   "platform": {"os": "linux", "architecture": "arm64", "variant": "v8", "os.features": ["x"]}, "annotations": {"a": "b"}}

@@ -1,0 +1,327 @@
+/* Devices, driven as a guest does it: what they answer, and what they refuse. */
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "driver.h"
+
+static struct driver v;
+
+static void begin(void)
+{
+	driver_end(&v);
+	CHECK_FINE(memory_new(&v.memory, DRIVER_MEMORY));
+}
+
+static void rng(void)
+{
+	struct iovec buffer = { NULL, 64 };
+	uint8_t none[64] = { 0 };
+
+	begin();
+	CHECK_FINE(virtio_rng_new(&v.memory, &v.loop, &v.d));
+	CHECK(driver_read(&v, 0) == 0x74726976 && driver_read(&v, 8) == VIRTIO_RNG);
+	driver_start(&v, VIRTIO_EVENT_IDX);
+	buffer.iov_base = driver_data(&v, 0);
+	driver_add(&v, 0, &buffer, 0, 1);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(driver_used(&v, 0) == 64 && memcmp(driver_data(&v, 0), none, 64) != 0);
+	CHECK(driver_read(&v, 0x60) == 1);
+	driver_write(&v, 0x64, 1);
+	CHECK(driver_read(&v, 0x60) == 0);
+}
+
+/* --- what a hostile driver does --- */
+
+static void breaks(const char *why, void (*how)(void))
+{
+	begin();
+	CHECK_FINE(virtio_rng_new(&v.memory, &v.loop, &v.d));
+	driver_start(&v, 0);
+	struct iovec buffer = { driver_data(&v, 0), 64 };
+	driver_add(&v, 0, &buffer, 0, 1);
+	how();
+	CHECK_FAILS(driver_turns(&v), EPROTO, why);
+}
+
+static void outside(void)
+{
+	v.q[0].desc[0].addr = DRIVER_MEMORY - 10;
+}
+
+static void wraps(void)
+{
+	v.q[0].desc[0].addr = UINT64_MAX - 10;
+}
+
+static void empty(void)
+{
+	v.q[0].desc[0].len = 0;
+}
+
+static void endless(void)
+{
+	v.q[0].desc[0].flags |= VRING_DESC_F_NEXT;
+	v.q[0].desc[0].next = 0;
+}
+
+static void no_descriptor(void)
+{
+	v.q[0].avail->ring[0] = DRIVER_RING;
+}
+
+static void no_next(void)
+{
+	v.q[0].desc[0].flags |= VRING_DESC_F_NEXT;
+	v.q[0].desc[0].next = 999;
+}
+
+static void too_many(void)
+{
+	v.q[0].avail->idx = DRIVER_RING + 1;
+}
+
+static void indirect(void)
+{
+	v.q[0].desc[0].flags |= VRING_DESC_F_INDIRECT;
+}
+
+static void wrong_order(void)
+{
+	v.q[0].desc[0].flags |= VRING_DESC_F_NEXT;
+	v.q[0].desc[0].next = 1;
+	v.q[0].desc[1] = (struct vring_desc){ .addr = DRIVER_DATA, .len = 1 };
+}
+
+static void hostile(void)
+{
+	breaks("outside of the memory", outside);
+	breaks("outside of the memory", wraps);
+	breaks("outside of the memory", empty);
+	breaks("without an end", endless);
+	breaks("descriptor 16", no_descriptor);
+	breaks("descriptor 999", no_next);
+	breaks("17 requests at once", too_many);
+	breaks("indirect", indirect);
+	breaks("behind one to write", wrong_order);
+}
+
+static void bad_registers(void)
+{
+	begin();
+	CHECK_FINE(virtio_rng_new(&v.memory, &v.loop, &v.d));
+	driver_agree(&v, 1ULL << 40); /* a feature that is not offered */
+	CHECK(!(driver_read(&v, 0x70) & 8));
+	CHECK_FAILS(virtio_write(v.d, 0x70, 7, 4), EPROTO, "agreement");
+	driver_agree(&v, 0);
+	CHECK_FAILS(virtio_write(v.d, 0x38, 65, 4), EPROTO, "65 descriptors");
+	driver_write(&v, 0x38, 3);
+	CHECK_FAILS(virtio_write(v.d, 0x70, 15, 4), EPROTO, "3 descriptors");
+	driver_write(&v, 0x38, 16);
+	driver_write(&v, 0x80, DRIVER_MEMORY - 16);
+	CHECK_FAILS(virtio_write(v.d, 0x70, 15, 4), EPROTO, "outside of the memory");
+	driver_write(&v, 0x80, 0x10001);
+	CHECK_FAILS(virtio_write(v.d, 0x70, 15, 4), EPROTO, "not aligned");
+	driver_start(&v, 0);
+	CHECK_FAILS(virtio_write(v.d, 0x38, 8, 4), EPROTO, "while it runs");
+	driver_write(&v, 0x30, 1);
+	driver_write(&v, 0x70, 0);
+	driver_write(&v, 0x30, 7);
+	CHECK_FAILS(virtio_write(v.d, 0x44, 1, 4), EPROTO, "not there");
+	/* odd sizes and places say nothing and change nothing */
+	CHECK(virtio_read(v.d, 0x0, 2) == 0 && virtio_read(v.d, 0x2, 4) == 0 &&
+	      virtio_read(v.d, 0xfff, 4) == 0 && virtio_read(v.d, 0x100, 4) == 0);
+	CHECK_FINE(virtio_write(v.d, 0x1fe, 1, 4));
+}
+
+/* --- the port to the agent --- */
+
+struct control {
+	uint32_t id;
+	uint16_t event, value;
+};
+
+static void tell(uint16_t event, uint16_t value)
+{
+	struct control *c = (struct control *)driver_data(&v, 0x1000);
+
+	*c = (struct control){ 0, event, value };
+	struct iovec buffer = { c, sizeof(*c) };
+	driver_add(&v, 3, &buffer, 1, 0);
+	CHECK_FINE(driver_turns(&v));
+}
+
+static void console(void)
+{
+	int agent[2];
+	char text[8] = "";
+
+	begin();
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, agent) == 0);
+	CHECK_FINE(virtio_console_new(agent[0], "a.port", &v.memory, &v.loop, &v.d));
+	CHECK(driver_read(&v, 0x104) == 1); /* ports */
+	driver_start(&v, VIRTIO_EVENT_IDX | 2);
+	for (unsigned i = 0; i < 3; i++) {
+		struct iovec room = { driver_data(&v, i * 64), 64 };
+		driver_add(&v, 2, &room, 0, 1);
+	}
+	tell(0, 1); /* the device is ready */
+	CHECK(driver_used(&v, 2) == 8);
+	CHECK(((struct control *)driver_data(&v, 0))->event == 1);
+	tell(3, 1); /* the port too */
+	CHECK(driver_used(&v, 2) == 14 && memcmp(driver_data(&v, 64 + 8), "a.port", 6) == 0);
+	CHECK(driver_used(&v, 2) == 8 && ((struct control *)driver_data(&v, 128))->event == 6);
+	/* nothing arrives before the guest has it open */
+	CHECK(write(agent[1], "hello", 5) == 5);
+	struct iovec room = { driver_data(&v, 0x2000), 3 };
+	driver_add(&v, 0, &room, 0, 1);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(driver_used(&v, 0) == -1);
+	tell(6, 1);
+	CHECK(driver_used(&v, 0) == 3 && memcmp(driver_data(&v, 0x2000), "hel", 3) == 0);
+	driver_add(&v, 0, &room, 0, 1);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(driver_used(&v, 0) == 2 && memcmp(driver_data(&v, 0x2000), "lo", 2) == 0);
+	struct iovec parts[] = { { "", 0 },
+				 { driver_data(&v, 0x3000), 2 },
+				 { driver_data(&v, 0x4000), 3 } };
+	memcpy(parts[1].iov_base, "wo", 2);
+	memcpy(parts[2].iov_base, "rld", 3);
+	driver_add(&v, 1, parts + 1, 2, 0);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(driver_used(&v, 1) == 0 && read(agent[1], text, sizeof(text)) == 5);
+	CHECK_TEXT(text, "world");
+	close(agent[1]);
+	CHECK_FAILS(driver_turns(&v), EPIPE, "nobody");
+}
+
+/* A socket that is full holds the request back, and nothing is lost. */
+static void backpressure(void)
+{
+	static uint8_t data[64 << 10];
+	int agent[2];
+	size_t sent = 0;
+	size_t got = 0;
+
+	begin();
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, agent) == 0);
+	fcntl(agent[1], F_SETFL, O_RDWR | O_NONBLOCK);
+	CHECK_FINE(virtio_console_new(agent[0], "a", &v.memory, &v.loop, &v.d));
+	driver_start(&v, 2);
+	struct iovec buffer = { driver_data(&v, 0), sizeof(data) };
+	for (int i = 0; i < DRIVER_RING; i++, sent += sizeof(data))
+		driver_add(&v, 1, &buffer, 1, 0);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(v.q[1].used->idx < DRIVER_RING);
+	while (got < sent) {
+		ssize_t n = read(agent[1], data, sizeof(data));
+		got += n > 0 ? (size_t)n : 0;
+		CHECK_FINE(driver_turns(&v));
+	}
+	CHECK(got == sent && v.q[1].used->idx == DRIVER_RING);
+}
+
+/* A driver that asks and asks, and has no room for answers. */
+static void flood(void)
+{
+	int agent[2];
+
+	begin();
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, agent) == 0);
+	CHECK_FINE(virtio_console_new(agent[0], "a", &v.memory, &v.loop, &v.d));
+	driver_start(&v, 2);
+	struct control *c = (struct control *)driver_data(&v, 0);
+	*c = (struct control){ 0, 0, 1 };
+	struct iovec buffer = { c, sizeof(*c) };
+	for (int i = 0; i < 9; i++)
+		driver_add(&v, 3, &buffer, 1, 0);
+	CHECK_FAILS(driver_turns(&v), EPROTO, "more than it takes");
+	close(agent[1]);
+}
+
+/* --- the disk --- */
+
+static uint8_t request(uint32_t type, uint64_t sector, uint8_t *data, size_t len, int64_t *used)
+{
+	struct {
+		uint32_t type, priority;
+		uint64_t sector;
+	} *head = (void *)driver_data(&v, 0x8000);
+	uint8_t *status = driver_data(&v, 0x9000);
+
+	*status = 99;
+	head->type = type;
+	head->sector = sector;
+	struct iovec parts[] = { { head, 16 }, { data, len }, { status, 1 } };
+	driver_add(&v, 0, parts, type == 1 ? 2 : 1, type == 1 ? 1 : 2);
+	CHECK_FINE(driver_turns(&v));
+	*used = driver_used(&v, 0);
+	return *status;
+}
+
+static void disk(void)
+{
+	char path[] = "/tmp/skiff-disk.XXXXXX";
+	int fd = mkstemp(path);
+	uint8_t *data;
+	int64_t used;
+
+	CHECK(fd >= 0 && ftruncate(fd, 8 * 512) == 0 && pwrite(fd, "third", 5, 2 * 512) == 5);
+	begin();
+	CHECK_FINE(virtio_blk_new(path, true, &v.memory, &v.loop, &v.d));
+	CHECK(driver_read(&v, 0x100) == 8);
+	driver_start(&v, 0);
+	data = driver_data(&v, 0);
+	CHECK(request(0, 2, data, 512, &used) == 0 && used == 513);
+	CHECK(memcmp(data, "third", 5) == 0);
+	memcpy(data, "fifth", 5);
+	CHECK(request(1, 4, data, 512, &used) == 0 && used == 1);
+	CHECK(pread(fd, data, 5, 4 * 512) == 5 && memcmp(data, "fifth", 5) == 0);
+	CHECK(request(0, 7, data, 1024, &used) == 1 && used == 1); /* beyond its end */
+	CHECK(request(0, UINT64_MAX / 512, data, 512, &used) == 1);
+	CHECK(request(0, 0, data, 100, &used) == 1);
+	CHECK(request(77, 0, data, 512, &used) == 2);
+	virtio_free(v.d);
+	CHECK_FINE(virtio_blk_new(path, false, &v.memory, &v.loop, &v.d));
+	driver_start(&v, 0);
+	CHECK(request(1, 4, data, 512, &used) == 1);
+	struct iovec only = { data, 8 };
+	driver_add(&v, 0, &only, 1, 0);
+	CHECK_FAILS(driver_turns(&v), EPROTO, "a request of 8 and 0 bytes");
+	unlink(path);
+	close(fd);
+}
+
+static void balloon(void)
+{
+	begin();
+	CHECK_FINE(virtio_balloon_new(&v.memory, &v.loop, &v.d));
+	driver_start(&v, 1ULL << 5);
+	uint32_t *pages = (uint32_t *)driver_data(&v, 0);
+	memset(v.memory.base + (3 << 20), 1, 4096);
+	pages[0] = (3 << 20) / 4096;
+	pages[1] = UINT32_MAX; /* not memory: nothing */
+	struct iovec list = { pages, 8 };
+	driver_add(&v, 0, &list, 1, 0);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(driver_used(&v, 0) == 0 && v.memory.base[3 << 20] == 0);
+	struct iovec free_part = { v.memory.base + (2 << 20), 8192 };
+	memset(free_part.iov_base, 1, 8192);
+	driver_add(&v, 2, &free_part, 0, 1);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(v.memory.base[2 << 20] == 0 && v.memory.base[(2 << 20) + 8191] == 0);
+}
+
+int main(void)
+{
+	rng();
+	hostile();
+	bad_registers();
+	console();
+	backpressure();
+	flood();
+	disk();
+	balloon();
+	driver_end(&v);
+	return 0;
+}

@@ -341,21 +341,6 @@ static error *fill_request(const struct draft *d)
 	return r->hosts ? NULL : arena_exhausted();
 }
 
-/* A sandbox takes its network from config.json's namespace. What an image's config.json says
- * already is nothing more to ask for. */
-static error *check_sandbox(const struct network_options *o, bool is_image)
-{
-	bool is_said =
-		is_image && (!o->net || strcmp(o->net, "none") == 0 || strcmp(o->net, "host") == 0);
-
-	if (is_said && !o->ports.n && !o->ips.n && !o->mac && !o->dns.n && !o->hosts.n)
-		return NULL;
-	return error_said(ENOTSUP,
-			  "--net, --publish, --ip, --mac, --dns, --add-host and --hostname: a "
-			  "sandbox takes its network from config.json: prepare a namespace and "
-			  "give its path in .linux.namespaces");
-}
-
 error *network_settle(const struct runtime *rt, const struct container_options *c, struct life *l)
 {
 	struct network_options o = c->network;
@@ -365,8 +350,6 @@ error *network_settle(const struct runtime *rt, const struct container_options *
 		o.net = "bridge";
 	if (!o.net && !o.dns.n && !o.hosts.n && !o.hostname)
 		return NULL;
-	if (l->vm)
-		return check_sandbox(&o, c->container_dir != NULL);
 	d.net = arena_new_of(l->arena, struct life_network);
 	d.request = arena_new_of(l->arena, struct net_request);
 	if (!d.net || !d.request)

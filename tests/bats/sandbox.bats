@@ -354,20 +354,3 @@ monitor_children() { # the machine and its file server
 		nothing_left
 	done < <("$SKIFF" explain "$bundle" | sed '/^$/q' | grep '^+')
 }
-
-@test "a bridge leads into the guest: published ports, and names both ways" {
-	local host
-	ip netns add "$id-b"
-	host=(nsenter "--net=/run/netns/$id-b" timeout -k 2 60 "$SKIFF" --root "$root")
-	args sh -c 'cat /etc/hosts; nc -l -p 80 -e /bin/cat; nc -l -p 80 -e /bin/cat; sleep 1000'
-	ip -n "$id-b" link set lo up
-	"${host[@]}" run -d --net bridge -p 8080:80 --hostname web -b "$bundle" "$id" >"$log" 2>&1
-	eventually holds "$log" web
-	is hello "$(nsenter "--net=/run/netns/$id-b" busybox nc -w 5 127.0.0.1 8080 <<<hello)"
-	args sh -c 'echo again | nc -w 5 web 80'
-	run -0 "${host[@]}" run --sandbox none --net bridge -b "$bundle" "$id-peer"
-	is again
-	skiff delete --force "$id"
-	[[ -z $(ip -n "$id-b" -o link show type veth) ]]
-	ip netns del "$id-b"
-}

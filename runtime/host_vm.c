@@ -1,10 +1,12 @@
 /* HOST: what a sandbox needs of this host: an engine, a kernel, an initramfs, its network. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -155,6 +157,22 @@ static const char *cache_folder(const struct life *l)
 	return arena_printf(l->arena, "%s/.cache/skiff", home ? home : l->state_root);
 }
 
+/* What earlier versions of skiff left. Younger ones may be another's, about to be used. */
+static void remove_stale(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	struct stat st;
+	time_t day_ago = time(NULL) - 24 * 3600;
+
+	for (struct dirent *d; dir && (d = readdir(dir));)
+		if (text_starts(d->d_name, "initramfs-") &&
+		    fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_mtime < day_ago)
+			unlinkat(dirfd(dir), d->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
 static error *write_atomically(const char *folder, const char *file, const char *before,
 			       const char *agent, int modules)
 {
@@ -206,6 +224,7 @@ static error *find_initramfs(struct life *l)
 		return arena_exhausted();
 	if (access(vm->initrd, R_OK) == 0)
 		return NULL;
+	remove_stale(folder);
 	return write_atomically(folder, vm->initrd, before, agent, modules);
 }
 

@@ -233,6 +233,6 @@ $(foreach c,help features,$B/cli/cmd_$c.o $B/musl/cli/cmd_$c.o): $(wildcard .git
 clean:
 	rm -rf build compile_commands.json
 
--include $(HOT_OBJ:.o=.d) $(MUSL_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(KERNEL_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(MONITOR_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(VMM_OBJ:.o=.d) $(TESTS:=.d)
+-include $(HOT_OBJ:.o=.d) $(MUSL_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(KERNEL_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(MONITOR_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(VMM_OBJ:.o=.d) $(VMM_PARTS:.o=.d) $(TESTS:=.d)
 .PHONY: all guest-kernel install fuzzers unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
 .SECONDARY:

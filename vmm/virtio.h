@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/loop.h"
+#include "vmm/limit.h"
 #include "vmm/virtq.h"
 
 enum { VIRTIO_QUEUES = 8, VIRTIO_CONFIG = 64, VIRTIO_WINDOW = 0x1000, VIRTIO_NOTIFY = 0x50 };
@@ -51,7 +52,10 @@ struct virtio_device {
 	struct virtq queues[VIRTIO_QUEUES];
 	unsigned n_queues;
 	struct watch kicks[VIRTIO_QUEUES]; /* .fd: what tells of requests */
-	int irq;                           /* an eventfd that interrupts the guest */
+	struct limit limits[VIRTIO_QUEUES];
+	struct watch timer; /* .fd below 0: no limits */
+	unsigned held;      /* queues that wait for it, as bits */
+	int irq;            /* an eventfd that interrupts the guest */
 	uint64_t offered, accepted;
 	uint32_t features_word, driver_word, queue, status;
 	_Atomic uint32_t interrupt;
@@ -61,8 +65,9 @@ struct virtio_device {
 	/* The size of what the driver may write, at the configuration's start plus the offset. */
 	unsigned writable_at, writable;
 	struct virtio_counters {
-		uint64_t kicks, interrupts, bytes_in, bytes_out, stalls;
-	} count; /* in: to the guest; a stall: there is something for it, and no room */
+		uint64_t kicks, interrupts, bytes_in, bytes_out, stalls, held;
+	} count; /* in: to the guest; a stall: there is something for it, and no room; held: by
+		    limits */
 };
 
 /* --- virtio_mmio.c --- */
@@ -70,6 +75,8 @@ struct virtio_device {
 must_use error *virtio_init(struct virtio_device *d, const struct virtio_class *class,
 			    const struct memory *memory, struct loop *loop);
 void virtio_free(struct virtio_device *d);
+/* Each queue may have so much a second; 0: as much as it wants. */
+must_use error *virtio_limit(struct virtio_device *d, uint64_t bytes, uint64_t requests);
 /* The registers; an error is the driver's fault and ends the machine. */
 must_use error *virtio_write(struct virtio_device *d, uint64_t offset, uint32_t value,
 			     unsigned len);
@@ -80,6 +87,8 @@ void virtio_told(struct virtio_device *d, unsigned queue);
  * its own, so that no driver keeps the others waiting. */
 must_use error *virtio_next(struct virtio_device *d, unsigned queue, unsigned *n, struct chain *c,
 			    bool *got);
+/* What the request that was got last costs. */
+void virtio_spent(struct virtio_device *d, unsigned queue, uint64_t bytes);
 /* The configuration has changed. */
 void virtio_reconfigured(struct virtio_device *d);
 /* Serve this queue (again), in a turn of its own. */
@@ -98,8 +107,13 @@ must_use error *virtio_fs_new(const char *socket, const char *tag, const struct 
 /* tap: open, with headers of virtio (IFF_VNET_HDR). */
 must_use error *virtio_net_new(int tap, const uint8_t mac[6], const struct memory *memory,
 			       struct loop *loop, struct virtio_device **out);
-/* A raw image. writable: what is written goes into it; else it is refused. */
-must_use error *virtio_blk_new(const char *path, bool writable, const struct memory *memory,
+/* A raw image. */
+enum blk_mode {
+	BLK_READ_ONLY,
+	BLK_COPY, /* the guest sees what it writes, and the image stays as it is */
+	BLK_WRITE,
+};
+must_use error *virtio_blk_new(const char *path, enum blk_mode mode, const struct memory *memory,
 			       struct loop *loop, struct virtio_device **out);
 /* Takes no memory from the guest by itself: what the guest reports as free goes back to the host.
  */

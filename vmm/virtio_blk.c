@@ -3,6 +3,7 @@
 #include <linux/virtio_blk.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -14,9 +15,48 @@ enum { SECTOR = 512, HEADER = 16, PARTS_MAX = 126, ID_LENGTH = 20 };
 struct blk {
 	struct virtio_device d;
 	int fd;
-	bool writable;
+	enum blk_mode mode;
 	uint64_t sectors;
+	int copy;         /* BLK_COPY: what is changed goes there */
+	uint8_t *changed; /* a bit for each sector */
 };
+
+static bool is_changed(const struct blk *blk, uint64_t sector)
+{
+	return blk->changed && blk->changed[sector / 8] >> sector % 8 & 1;
+}
+
+/* From where it is, in runs of sectors of one kind. */
+static bool read_sectors(const struct blk *blk, const struct iovec *iov, unsigned n, size_t len,
+			 uint64_t sector)
+{
+	struct iovec parts[VIRTQ_MAX];
+
+	for (size_t done = 0; done < len;) {
+		bool changed = is_changed(blk, sector);
+		size_t run = SECTOR;
+		while (done + run < len && is_changed(blk, sector + run / SECTOR) == changed)
+			run += SECTOR;
+		unsigned n_parts = chain_slice(iov, n, done, run, parts);
+		if (preadv(changed ? blk->copy : blk->fd, parts, (int)n_parts,
+			   (off_t)(sector * SECTOR)) != (ssize_t)run)
+			return false;
+		done += run;
+		sector += run / SECTOR;
+	}
+	return true;
+}
+
+static bool write_sectors(const struct blk *blk, const struct iovec *iov, unsigned n, size_t len,
+			  uint64_t sector)
+{
+	if (pwritev(blk->changed ? blk->copy : blk->fd, iov, (int)n, (off_t)(sector * SECTOR)) !=
+	    (ssize_t)len)
+		return false;
+	for (uint64_t i = sector; blk->changed && i < sector + len / SECTOR; i++)
+		blk->changed[i / 8] |= (uint8_t)(1 << i % 8);
+	return true;
+}
 
 static uint8_t move(struct blk *blk, const struct chain *c, bool is_write, uint64_t sector,
 		    uint32_t *written)
@@ -28,14 +68,9 @@ static uint8_t move(struct blk *blk, const struct chain *c, bool is_write, uint6
 
 	if (len % SECTOR || sector > blk->sectors || len / SECTOR > blk->sectors - sector)
 		return VIRTIO_BLK_S_IOERR;
-	if (is_write && !blk->writable)
+	if (is_write && blk->mode == BLK_READ_ONLY)
 		return VIRTIO_BLK_S_IOERR;
-	if (!n)
-		return VIRTIO_BLK_S_OK;
-	off_t at = (off_t)(sector * SECTOR);
-	ssize_t done =
-		is_write ? pwritev(blk->fd, parts, (int)n, at) : preadv(blk->fd, parts, (int)n, at);
-	if (done != (ssize_t)len)
+	if (!(is_write ? write_sectors : read_sectors)(blk, parts, n, len, sector))
 		return VIRTIO_BLK_S_IOERR;
 	if (is_write)
 		blk->d.count.bytes_out += len;
@@ -57,8 +92,8 @@ static uint8_t act(struct blk *blk, const struct chain *c, uint32_t *written)
 	case VIRTIO_BLK_T_OUT:
 		return move(blk, c, true, head.sector, written);
 	case VIRTIO_BLK_T_FLUSH:
-		return blk->writable && fdatasync(blk->fd) < 0 ? VIRTIO_BLK_S_IOERR
-							       : VIRTIO_BLK_S_OK;
+		return blk->mode == BLK_WRITE && fdatasync(blk->fd) < 0 ? VIRTIO_BLK_S_IOERR
+									: VIRTIO_BLK_S_OK;
 	case VIRTIO_BLK_T_GET_ID:
 		if (c->in_len < ID_LENGTH + 1)
 			return VIRTIO_BLK_S_IOERR;
@@ -85,6 +120,7 @@ static error *serve(struct virtio_device *d, unsigned queue)
 					  c.in_len);
 		uint8_t how = act(blk, &c, &written);
 		chain_write(&c, c.in_len - 1, &how, 1);
+		virtio_spent(d, queue, c.out_len + c.in_len);
 		virtq_push(&d->queues[queue], c.head, written + 1);
 	}
 	virtio_told(d, queue);
@@ -93,7 +129,12 @@ static error *serve(struct virtio_device *d, unsigned queue)
 
 static void end(struct virtio_device *d)
 {
-	close(((struct blk *)d)->fd);
+	struct blk *blk = (struct blk *)d;
+
+	close(blk->fd);
+	if (blk->changed)
+		close(blk->copy);
+	free(blk->changed);
 }
 
 static const struct virtio_class class = {
@@ -106,7 +147,17 @@ static const struct virtio_class class = {
 	.end = end,
 };
 
-error *virtio_blk_new(const char *path, bool writable, const struct memory *memory,
+/* What the guest changes lies in memory, and is gone with it. */
+static error *make_copy(struct blk *blk)
+{
+	blk->copy = memfd_create("disk", MFD_CLOEXEC);
+	if (blk->copy < 0 || ftruncate(blk->copy, (off_t)(blk->sectors * SECTOR)) < 0)
+		return error_errno("memory for what is written");
+	blk->changed = calloc(1, blk->sectors / 8 + 1);
+	return blk->changed ? NULL : error_new(ENOMEM, "memory for what is written");
+}
+
+error *virtio_blk_new(const char *path, enum blk_mode mode, const struct memory *memory,
 		      struct loop *loop, struct virtio_device **out)
 {
 	static const uint32_t parts = PARTS_MAX;
@@ -116,18 +167,20 @@ error *virtio_blk_new(const char *path, bool writable, const struct memory *memo
 	if (!blk)
 		return error_new(ENOMEM, "a device");
 	*out = &blk->d;
-	blk->writable = writable;
-	blk->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	blk->mode = mode;
+	blk->fd = open(path, (mode == BLK_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	if (blk->fd < 0 || fstat(blk->fd, &st) < 0)
 		return error_errno("%s", path);
 	off_t size = S_ISBLK(st.st_mode) ? lseek(blk->fd, 0, SEEK_END) : st.st_size;
 	blk->sectors = size > 0 ? (uint64_t)size / SECTOR : 0;
+	if (mode == BLK_COPY)
+		try(make_copy(blk));
 	struct virtio_blk_config config = { .capacity = blk->sectors, .seg_max = parts };
 	memcpy(blk->d.config, &config,
 	       sizeof(blk->d.config) < sizeof(config) ? sizeof(blk->d.config) : sizeof(config));
 	blk->d.config_size = sizeof(blk->d.config);
 	try(virtio_init(&blk->d, &class, memory, loop));
-	if (!writable)
+	if (mode == BLK_READ_ONLY)
 		blk->d.offered |= 1ULL << VIRTIO_BLK_F_RO;
 	return NULL;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "vmm/virtio.h"
@@ -63,6 +65,7 @@ error *virtio_init(struct virtio_device *d, const struct virtio_class *class,
 	d->loop = loop;
 	d->offered = class->features | VIRTIO_VERSION_1;
 	d->n_queues = class->queues;
+	d->timer.fd = -1;
 	d->irq = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->irq < 0)
 		return error_errno("eventfd");
@@ -90,6 +93,9 @@ void virtio_free(struct virtio_device *d)
 		close(d->kicks[i].fd);
 	}
 	close(d->irq);
+	loop_forget(d->loop, &d->timer);
+	if (d->timer.fd >= 0)
+		close(d->timer.fd);
 	if (d->class->end)
 		d->class->end(d);
 	pthread_mutex_destroy(&d->lock);
@@ -126,11 +132,74 @@ void virtio_kick(struct virtio_device *d, unsigned queue)
 		return;
 }
 
+/* --- limits --- */
+
+static uint64_t nanoseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static error *time_is_up(struct watch *w, short events)
+{
+	struct virtio_device *d = w->context;
+	uint64_t times;
+
+	(void)events;
+	if (read(w->fd, &times, sizeof(times)) < 0)
+		return NULL;
+	pthread_mutex_lock(&d->lock);
+	for (unsigned i = 0; i < d->n_queues; i++)
+		if (d->held & 1U << i)
+			virtio_kick(d, i);
+	d->held = 0;
+	pthread_mutex_unlock(&d->lock);
+	return NULL;
+}
+
+error *virtio_limit(struct virtio_device *d, uint64_t bytes, uint64_t requests)
+{
+	if (!bytes && !requests)
+		return NULL;
+	for (unsigned i = 0; i < d->n_queues; i++)
+		limit_set(&d->limits[i], bytes, requests, nanoseconds());
+	d->timer =
+		(struct watch){ .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
+				.events = POLLIN,
+				.ready = time_is_up,
+				.context = d };
+	return d->timer.fd < 0 ? error_errno("timerfd_create") : loop_watch(d->loop, &d->timer);
+}
+
+/* One timer for all queues: it may be early for one of them, which then waits again. */
+static bool must_wait(struct virtio_device *d, unsigned queue)
+{
+	uint64_t wait = d->timer.fd >= 0 ? limit_wait(&d->limits[queue], nanoseconds()) : 0;
+	struct itimerspec at = { .it_value = { (time_t)(wait / 1000000000),
+					       (long)(wait % 1000000000) } };
+
+	if (!wait)
+		return false;
+	d->count.held++;
+	d->held |= 1U << queue;
+	timerfd_settime(d->timer.fd, 0, &at, NULL);
+	return true;
+}
+
+void virtio_spent(struct virtio_device *d, unsigned queue, uint64_t bytes)
+{
+	limit_spend(&d->limits[queue], bytes);
+}
+
 error *virtio_next(struct virtio_device *d, unsigned queue, unsigned *n, struct chain *c, bool *got)
 {
+	*got = false;
+	if (must_wait(d, queue))
+		return NULL;
 	if ((*n)++ < VIRTQ_MAX)
 		return virtq_pop(&d->queues[queue], c, got);
-	*got = false;
 	virtio_kick(d, queue);
 	return NULL;
 }

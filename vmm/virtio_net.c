@@ -46,6 +46,7 @@ static error *send_packets(struct net *net)
 		if (c.out_len > HEADER && c.out_len <= PACKET_MAX) {
 			ssize_t sent = writev(net->tap.fd, c.iov, (int)c.n_out);
 			net->d.count.bytes_out += sent > 0 ? (size_t)sent - HEADER : 0;
+			virtio_spent(&net->d, FROM_GUEST, c.out_len - HEADER);
 		}
 		virtq_push(q, c.head, 0);
 	}
@@ -78,6 +79,7 @@ static error *receive_packets(struct net *net)
 		static const uint16_t one = 1;
 		chain_write(&c, offsetof(struct virtio_net_hdr_v1, num_buffers), &one, sizeof(one));
 		net->d.count.bytes_in += (size_t)len;
+		virtio_spent(&net->d, TO_GUEST, (uint64_t)len);
 		virtq_push(q, c.head, (uint32_t)len);
 	}
 	virtio_told(&net->d, TO_GUEST);

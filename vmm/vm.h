@@ -23,7 +23,9 @@ struct want {
 	const char *kernel, *initrd, *options;
 	const char *fs, *fs_tag, *port;
 	const char *image;
-	bool image_writable;
+	const char *image_mode;
+	int64_t disk_bytes, net_bytes; /* a second; 0: no limit */
+	uint32_t disk_requests, net_packets;
 	uint32_t agent, console, kvm; /* descriptors; 0: none */
 	struct strings taps;          /* FD,MAC */
 	bool metrics, no_seccomp;
@@ -105,6 +107,7 @@ struct vm {
 	enum vm_end end;
 	error *why;
 	struct watch ended; /* an eventfd */
+	struct watch metrics;
 };
 
 /* --- vm_machine.c --- */
@@ -114,7 +117,12 @@ must_use error *vm_build(struct vm *vm, const struct want *want);
 must_use error *vm_run(struct vm *vm);
 /* Ends it; takes `why`. From any thread. */
 void vm_stop(struct vm *vm, enum vm_end end, error *why);
-void vm_report(const struct vm *vm);
+
+/* --- vm_metrics.c --- */
+
+/* From now on SIGUSR1 asks for them, on standard error. */
+must_use error *metrics_watch(struct vm *vm);
+void metrics_write(const struct vm *vm, int fd);
 
 /* --- vm_kvm.c --- */
 

@@ -138,7 +138,18 @@ static error *make_image(struct vm *vm)
 {
 	struct virtio_device *d;
 
-	try(virtio_blk_new(vm->want->image, vm->want->image_writable, &vm->memory, &vm->loop, &d));
+	static const char *const modes[] = {
+		[BLK_READ_ONLY] = "read-only", [BLK_COPY] = "copy", [BLK_WRITE] = "write"
+	};
+	const struct want *w = vm->want;
+	size_t mode = 0;
+
+	while (w->image_mode && mode < COUNT(modes) && strcmp(modes[mode], w->image_mode) != 0)
+		mode++;
+	if (mode == COUNT(modes))
+		return error_said(EINVAL, "--image-mode: read-only, copy or write");
+	try(virtio_blk_new(w->image, (enum blk_mode)mode, &vm->memory, &vm->loop, &d));
+	try(virtio_limit(d, (uint64_t)w->disk_bytes, w->disk_requests));
 	return add_device(vm, d);
 }
 
@@ -160,6 +171,7 @@ static error *make_tap(struct vm *vm, const char *text)
 	    text[end])
 		return error_said(EINVAL, "--tap %s: want FD,MAC", text);
 	try(virtio_net_new(fd, mac, &vm->memory, &vm->loop, &d));
+	try(virtio_limit(d, (uint64_t)vm->want->net_bytes, vm->want->net_packets));
 	return add_device(vm, d);
 }
 
@@ -241,6 +253,7 @@ static const struct part {
 	{ "kernel",                     NULL,        boot_load },
 	{ "ACPI tables",                NULL,        boot_write_acpi },
 	{ "processors",                 NULL,        cpus_make },
+	{ "metrics",                    NULL,        metrics_watch },
 };
 /* clang-format on */
 
@@ -270,29 +283,4 @@ error *vm_run(struct vm *vm)
 	if (vm->end == VM_CRASH)
 		return error_said(EIO, "the guest's kernel has crashed (triple fault)");
 	return take_ptr(&vm->why);
-}
-
-static unsigned long long count_exits(const struct vm *vm, unsigned reason)
-{
-	unsigned long long n = 0;
-
-	for (unsigned i = 0; i < vm->n_cpus; i++)
-		n += vm->cpus[i].exits[reason];
-	return n;
-}
-
-void vm_report(const struct vm *vm)
-{
-	for (unsigned reason = 0; reason < COUNT(vm->cpus[0].exits); reason++)
-		if (vm->cpus && count_exits(vm, reason))
-			dprintf(2, "exits: %s %llu\n", cpu_exit_name(reason),
-				count_exits(vm, reason));
-	for (size_t i = 0; i < vm->n_devices; i++) {
-		const struct virtio_device *d = vm->devices[i];
-		dprintf(2, "%s: in %llu out %llu kicks %llu interrupts %llu stalls %llu\n",
-			d->class->name, (unsigned long long)d->count.bytes_in,
-			(unsigned long long)d->count.bytes_out, (unsigned long long)d->count.kicks,
-			(unsigned long long)d->count.interrupts,
-			(unsigned long long)d->count.stalls);
-	}
 }

@@ -23,8 +23,14 @@ static const struct option_row rows[] = {
 	{ "fs", 0, OPT_TEXT, offsetof(struct want, fs), "SOCKET", "of a vhost-user file server" },
 	{ "fs-tag", 0, OPT_TEXT, offsetof(struct want, fs_tag), "TAG", "the file system's name" },
 	{ "image", 0, OPT_TEXT, offsetof(struct want, image), "FILE", "a raw image, /dev/vda" },
-	{ "image-writable", 0, OPT_FLAG, offsetof(struct want, image_writable), "",
-	  "the guest may write into it" },
+	{ "image-mode", 0, OPT_TEXT, offsetof(struct want, image_mode), "MODE",
+	  "read-only (as it is by itself), copy: what is written is gone at the end, or write" },
+	{ "disk-bytes", 0, OPT_BYTES, offsetof(struct want, disk_bytes), "SIZE", "a second" },
+	{ "disk-requests", 0, OPT_U32, offsetof(struct want, disk_requests), "N", "a second" },
+	{ "net-bytes", 0, OPT_BYTES, offsetof(struct want, net_bytes), "SIZE",
+	  "a second, of each device and direction" },
+	{ "net-packets", 0, OPT_U32, offsetof(struct want, net_packets), "N",
+	  "a second, likewise" },
 	{ "tap", 0, OPT_MANY, offsetof(struct want, taps), "FD,MAC", "a network device's tap" },
 	{ "metrics", 0, OPT_FLAG, offsetof(struct want, metrics), "", "print counts at the end" },
 	{ "no-seccomp", 0, OPT_FLAG, offsetof(struct want, no_seccomp), "",
@@ -64,7 +70,7 @@ static error *run(int argc, char **argv)
 	try(vm_build(&vm, &want));
 	error *e = vm_run(&vm);
 	if (want.metrics)
-		vm_report(&vm);
+		metrics_write(&vm, 2);
 	return e;
 }
 

@@ -54,7 +54,7 @@ static error *make_device(unsigned which, struct virtio_device **d)
 			close(fd);
 			has_disk = true;
 		}
-		return virtio_blk_new(disk, true, &memory, &loop, d);
+		return virtio_blk_new(disk, BLK_COPY, &memory, &loop, d);
 	default:
 		return virtio_balloon_new(&memory, &loop, d);
 	}

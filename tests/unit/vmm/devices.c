@@ -268,7 +268,7 @@ static void disk(void)
 
 	CHECK(fd >= 0 && ftruncate(fd, 8 * 512) == 0 && pwrite(fd, "third", 5, 2 * 512) == 5);
 	begin();
-	CHECK_FINE(virtio_blk_new(path, true, &v.memory, &v.loop, &v.d));
+	CHECK_FINE(virtio_blk_new(path, BLK_WRITE, &v.memory, &v.loop, &v.d));
 	CHECK(driver_read(&v, 0x100) == 8);
 	driver_start(&v, 0);
 	data = driver_data(&v, 0);
@@ -282,7 +282,7 @@ static void disk(void)
 	CHECK(request(0, 0, data, 100, &used) == 1);
 	CHECK(request(77, 0, data, 512, &used) == 2);
 	virtio_free(v.d);
-	CHECK_FINE(virtio_blk_new(path, false, &v.memory, &v.loop, &v.d));
+	CHECK_FINE(virtio_blk_new(path, BLK_READ_ONLY, &v.memory, &v.loop, &v.d));
 	driver_start(&v, 0);
 	CHECK(request(1, 4, data, 512, &used) == 1);
 	struct iovec only = { data, 8 };
@@ -290,6 +290,71 @@ static void disk(void)
 	CHECK_FAILS(driver_turns(&v), EPROTO, "a request of 8 and 0 bytes");
 	unlink(path);
 	close(fd);
+}
+
+/* What is written is read again, also when the request reaches over what is not; the image stays.
+ */
+static void disk_copy(void)
+{
+	char path[] = "/tmp/skiff-disk.XXXXXX";
+	int fd = mkstemp(path);
+	char now[8] = "";
+	int64_t used;
+
+	CHECK(fd >= 0 && ftruncate(fd, 8 * 512) == 0);
+	for (int i = 0; i < 8; i++)
+		CHECK(pwrite(fd, &"01234567"[i], 1, i * 512) == 1);
+	begin();
+	CHECK_FINE(virtio_blk_new(path, BLK_COPY, &v.memory, &v.loop, &v.d));
+	driver_start(&v, 0);
+	uint8_t *data = driver_data(&v, 0);
+	memset(data, 'x', 512);
+	CHECK(request(1, 2, data, 512, &used) == 0 && request(1, 3, data, 512, &used) == 0);
+	CHECK(request(1, 6, data, 512, &used) == 0);
+	CHECK(request(0, 0, data, 8 * 512, &used) == 0 && used == 8 * 512 + 1);
+	for (int i = 0; i < 8; i++)
+		CHECK(data[i * 512] == "01xx45x7"[i]);
+	CHECK(pread(fd, now, 1, 2 * 512) == 1 && now[0] == '2');
+	unlink(path);
+	close(fd);
+}
+
+static void limits(void)
+{
+	struct limit l;
+	uint64_t second = 1000000000;
+
+	limit_set(&l, 1000, 10, 0);
+	CHECK(limit_wait(&l, 0) == 0);
+	limit_spend(&l, 3000); /* 2000 are owed: two seconds, and a bit */
+	CHECK(limit_wait(&l, 0) > 2 * second && limit_wait(&l, 0) < 2 * second + second / 100);
+	CHECK(limit_wait(&l, second) > second && limit_wait(&l, 3 * second) == 0);
+	for (int i = 0; i < 20; i++)
+		limit_spend(&l, 0);
+	CHECK(limit_wait(&l, 3 * second) > second && limit_wait(&l, 3 * second) < 2 * second);
+	/* no more is saved up than a second's */
+	CHECK(limit_wait(&l, 1000 * second) == 0 && l.bytes.left == 1000 && l.requests.left == 10);
+	limit_set(&l, 0, 0, 0);
+	limit_spend(&l, UINT32_MAX);
+	CHECK(limit_wait(&l, 0) == 0);
+}
+
+/* A device that is held by its limit goes on by itself. */
+static void held(void)
+{
+	begin();
+	CHECK_FINE(virtio_balloon_new(&v.memory, &v.loop, &v.d));
+	CHECK_FINE(virtio_limit(v.d, 0, 20));
+	for (int i = 0; i < 20; i++)
+		limit_spend(&v.d->limits[1], 0);
+	driver_start(&v, 0);
+	struct iovec buffer = { driver_data(&v, 0), 4 };
+	driver_add(&v, 1, &buffer, 1, 0);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(driver_used(&v, 1) == -1 && v.d->count.held > 0);
+	for (int i = 0; i < 100 && v.q[1].used->idx == 0; i++)
+		CHECK_FINE(loop_turn(&v.loop, 100));
+	CHECK(driver_used(&v, 1) == 0);
 }
 
 static void balloon(void)
@@ -321,6 +386,9 @@ int main(void)
 	backpressure();
 	flood();
 	disk();
+	disk_copy();
+	limits();
+	held();
 	balloon();
 	driver_end(&v);
 	return 0;

@@ -22,6 +22,8 @@
 
 /* --- the engine --- */
 
+#define OWN_ENGINE "skiff-vmm"
+
 static const char *find_in_path(struct arena *arena, const char *name)
 {
 	const char *path = getenv("PATH");
@@ -36,20 +38,25 @@ static const char *find_in_path(struct arena *arena, const char *name)
 	return NULL;
 }
 
+static error *use_given(struct vm *vm)
+{
+	const struct spec_hypervisor *given = vm->asked->vm->hypervisor;
+
+	if (access(given->path, X_OK) < 0)
+		return error_errno(".vm.hypervisor.path: %s", given->path);
+	vm->program = given->path;
+	vm->program_parameters = given->parameters;
+	return NULL;
+}
+
 static error *find_qemu(struct life *l)
 {
 	struct vm *vm = l->vm;
 	const struct spec_vm *asked = vm->asked->vm;
-	const char *given = asked && asked->hypervisor ? asked->hypervisor->path : NULL;
 
 	vm->engine = VM_QEMU;
-	if (given) {
-		if (access(given, X_OK) < 0)
-			return error_errno(".vm.hypervisor.path: %s", given);
-		vm->program = given;
-		vm->program_parameters = asked->hypervisor->parameters;
-		return NULL;
-	}
+	if (asked && asked->hypervisor && asked->hypervisor->path)
+		return use_given(vm);
 	vm->program = find_in_path(l->arena, "qemu-system-x86_64");
 	if (!vm->program)
 		return error_said(
@@ -61,7 +68,8 @@ static error *find_qemu(struct life *l)
 /* What our own engine has no part for: auto leaves it to QEMU. */
 static const char *beyond_us(const struct spec_vm *asked)
 {
-	if (asked && asked->hypervisor && asked->hypervisor->path)
+	if (asked && asked->hypervisor && asked->hypervisor->path &&
+	    !text_ends(asked->hypervisor->path, "/" OWN_ENGINE))
 		return ".vm.hypervisor.path";
 	if (asked && asked->image && asked->image->format.value != 0 /* raw */)
 		return ".vm.image.format";
@@ -84,8 +92,10 @@ static error *find_engine(struct life *l)
 		return error_said(ENOTSUP, "--sandbox kvm has no %s; --sandbox qemu has", beyond);
 	if (vm->engine == VM_QEMU || no_kvm || beyond)
 		return find_qemu(l);
-	try(helper_own("skiff-vmm", &own));
 	vm->engine = VM_KVM;
+	if (vm->asked->vm && vm->asked->vm->hypervisor && vm->asked->vm->hypervisor->path)
+		return use_given(vm);
+	try(helper_own(OWN_ENGINE, &own));
 	vm->program = arena_strdup(l->arena, own);
 	return vm->program ? NULL : arena_exhausted();
 }

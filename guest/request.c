@@ -171,6 +171,15 @@ static error *do_pids(const struct act *a)
 	return NULL;
 }
 
+static error *do_oom_kills(const struct act *a)
+{
+	uint64_t kills = 0;
+
+	try(container_oom_kills(&a->guest->runtime, VM_CONTAINER, &kills));
+	json_u64(a->to, NULL, kills);
+	return NULL;
+}
+
 static const struct job {
 	enum wire_type type;
 	error *(*act)(const struct act *a);
@@ -184,6 +193,7 @@ static const struct job {
 	{ WIRE_UPDATE, do_update },
 	{ WIRE_STATS, do_stats, .says = true },
 	{ WIRE_PIDS, do_pids, .says = true },
+	{ WIRE_OOM_KILLS, do_oom_kills, .says = true },
 };
 
 static const struct job *find_job(enum wire_type type)

@@ -158,6 +158,8 @@ must_use error *container_list(const struct runtime *rt, struct arena *arena,
 			       struct container_row **rows, size_t *n);
 /* Writes the `data` of an event of type stats. */
 must_use error *container_stats(const struct runtime *rt, const char *id, struct json *to);
+/* How many of its processes the kernel has killed for want of memory. Not for sandboxes. */
+must_use error *container_oom_kills(const struct runtime *rt, const char *id, uint64_t *out);
 /* Calls visit("stats"|"oom") until the container has stopped; every interval_ms, 0: only
  * out-of-memory notices. */
 must_use error *container_watch(const struct runtime *rt, const char *id, int interval_ms,

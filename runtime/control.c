@@ -1,10 +1,8 @@
 /* What is done to a container that exists. */
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/fd.h"
 #include "base/kernel.h"
@@ -109,7 +107,7 @@ error *container_update(const struct runtime *rt, const char *id,
 	if (state_status(s) == STOPPED)
 		return error_said(
 			0, "cannot update a container that has stopped: container not running");
-	if (s->fixed->sandbox)
+	if (s->fixed && s->fixed->sandbox)
 		return vm_update(s, resources);
 	try(open_cgroup_of(s, &c));
 	try(cgroup_set_limits(c, resources));
@@ -205,78 +203,4 @@ error *container_list(const struct runtime *rt, struct arena *arena, struct cont
 	}
 	free(ids);
 	return e;
-}
-
-error *container_stats(const struct runtime *rt, const char *id, struct json *to)
-{
-	auto_state struct state *s = NULL;
-	auto_cgroup struct cgroup *c = NULL;
-
-	try(state_open(rt->root, id, false, &s));
-	if (state_status(s) == STOPPED)
-		return error_said(0, "container '%s' is not running", id);
-	if (s->fixed && s->fixed->sandbox)
-		return vm_stats(s, to);
-	try(open_cgroup_of(s, &c));
-	return cgroup_stats(c, to);
-}
-
-static int64_t milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Tells of every process that the kernel has killed for memory since the last look. */
-static error *tell_oom(const struct cgroup *c, uint64_t *seen,
-		       error *(*visit)(const char *type, void *context), void *context)
-{
-	uint64_t kills = *seen;
-
-	try(cgroup_oom_kills(c, &kills));
-	for (; *seen < kills; ++*seen)
-		try(visit("oom", context));
-	return NULL;
-}
-
-error *container_watch(const struct runtime *rt, const char *id, int interval_ms,
-		       error *(*visit)(const char *type, void *context), void *context)
-{
-	auto_state struct state *s = NULL;
-	auto_cgroup struct cgroup *c = NULL;
-	auto_fd int pidfd = -1;
-	auto_fd int memory = -1;
-	uint64_t kills = 0;
-
-	try(state_open(rt->root, id, false, &s));
-	if (state_open_init(s, &pidfd))
-		return error_said(0, "container '%s' is not running", id);
-	if (!s->fixed || !s->fixed->sandbox)
-		try(open_cgroup_of(s, &c));
-	/* a sandbox's figures are the guest's, which is asked each time */
-	auto_error error *no_memory = c ? cgroup_watch(c, "memory.events", &memory) : NULL;
-	try(cgroup_oom_kills(c, &kills));
-	int64_t next = milliseconds() + interval_ms;
-	for (;;) {
-		struct pollfd polls[] = { { .fd = pidfd, .events = POLLIN },
-					  { .fd = memory, .events = POLLPRI } };
-		int64_t left = next - milliseconds();
-		int timeout = interval_ms ? (int)(left > 0 ? left : 0) : -1;
-		if (poll(polls, COUNT(polls), timeout) < 0 && errno != EINTR)
-			return error_errno("poll");
-		if (memory >= 0 && polls[1].revents) {
-			char ignored[512];
-			if (pread(memory, ignored, sizeof(ignored), 0) < 0 && errno == ENODEV)
-				return NULL;
-		}
-		auto_error error *gone = memory >= 0 ? tell_oom(c, &kills, visit, context) : NULL;
-		if (polls[0].revents)
-			return NULL;
-		if (interval_ms && milliseconds() >= next) {
-			next += interval_ms;
-			try(visit("stats", context));
-		}
-	}
 }

@@ -107,6 +107,7 @@ static error *take_message(struct client *c, struct wire_head *head, const char 
 	case WIRE_UPDATE:
 	case WIRE_STATS:
 	case WIRE_PIDS:
+	case WIRE_OOM_KILLS:
 		return monitor_pass_on(m, c, head, payload);
 	default:
 		return refuse(c, EINVAL, "no such command");

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/kernel.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "cgroup.h"
 #include "runtime/foreground.h"
 #include "runtime/helper.h"
@@ -169,6 +170,14 @@ error *vm_stats(const struct state *s, struct json *to)
 
 	try(vm_ask(s, WIRE_STATS, 0, NULL, &text));
 	return json_copy_members(to, text, strlen(text));
+}
+
+error *vm_oom_kills(const struct state *s, uint64_t *out)
+{
+	auto_free char *text = NULL;
+
+	try(vm_ask(s, WIRE_OOM_KILLS, 0, NULL, &text));
+	return text_to_u64(text, out) ? NULL : error_new(EPROTO, "the guest's count");
 }
 
 error *vm_update(const struct state *s, const struct spec_resources *resources)

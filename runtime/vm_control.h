@@ -16,6 +16,7 @@ must_use error *vm_pids(const struct state *s, pid_t **pids, size_t *n, char **l
 must_use error *vm_leave_network(const struct state_fixed *fixed);
 /* The guest's figures, into the object that was begun last. */
 must_use error *vm_stats(const struct state *s, struct json *to);
+must_use error *vm_oom_kills(const struct state *s, uint64_t *out);
 /* The container's limits are the guest's; what the machine may take is the host's. */
 must_use error *vm_update(const struct state *s, const struct spec_resources *resources);
 must_use error *vm_kill(const struct state *s, int signal, bool all);

@@ -43,6 +43,7 @@ enum wire_type {
 	WIRE_UPDATE, /* payload: linux.resources as JSON */
 	WIRE_STATS,
 	WIRE_PIDS,
+	WIRE_OOM_KILLS,
 	WIRE_SHUTDOWN,
 
 	WIRE_DATA = 32, /* id, stream */

@@ -94,6 +94,16 @@ monitor_children() { # the machine and its file server
 	says "can't fork"
 }
 
+@test "events tells of a program that the guest's kernel kills for want of memory" {
+	config '.linux.resources.memory.limit = 64000000'
+	launch
+	skiff events "$id" >"$BATS_TEST_TMPDIR/events" 2>&1 &
+	sleep 0.7
+	run skiff exec "$id" probe memory 120000000
+	is 137 "$status"
+	eventually holds "$BATS_TEST_TMPDIR/events" '"oom"'
+}
+
 @test "the machine has the processors and the memory that were asked for" {
 	config '.vm = {"kernel": {"path": $kernel, "parameters": ["skiff.test=yes"]}, "hwConfig": {"vcpus": 2, "memory": 268435456}}' \
 		--arg kernel "$(readlink -f "$SKIFF_KERNELS/current/vmlinux")"

@@ -101,10 +101,37 @@ static error *copy_dir(const struct lower_dir *from, struct lower_dir *out)
 	return NULL;
 }
 
-/* One try without links: walks `path` and ends at a file, or at the first link, whose place and the
- * rest behind it make the path to be tried next. */
+/* What a path shall lead to: a regular file, or a folder. */
+struct goal {
+	bool is_folder;
+	int fd;
+	struct lower_dir folder;
+};
+
+static bool is_reached(const struct goal *g)
+{
+	return g->fd >= 0 || g->folder.fds;
+}
+
+/* found, the path's last part, is what was looked for, or an error. */
+static error *reach(struct goal *g, struct lower_object *found, const char *part, const char *path)
+{
+	if (g->is_folder && S_ISDIR(found->st.st_mode)) {
+		g->folder = found->below;
+		found->below = (struct lower_dir){ 0 };
+		return NULL;
+	}
+	if (g->is_folder || !S_ISREG(found->st.st_mode))
+		return error_said(g->is_folder ? ENOTDIR : EINVAL, "%s is not a %s", path,
+				  g->is_folder ? "folder" : "file");
+	g->fd = openat(found->dir, part, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+	return g->fd < 0 ? error_errno("open %s", path) : NULL;
+}
+
+/* One try without links: walks `path` and ends at its goal, or at the first link, whose place and
+ * the rest behind it make the path to be tried next. */
 static error *open_or_follow(const struct lower_dir *roots, const char *path, bool userxattr,
-			     int *out, char **next)
+			     struct goal *goal, char **next)
 {
 	auto_free char *walked = strdup(path);
 	struct lower_dir dir = { 0 };
@@ -112,7 +139,7 @@ static error *open_or_follow(const struct lower_dir *roots, const char *path, bo
 	char *rest = walked;
 	error *e = walked ? copy_dir(roots, &dir) : error_new(ENOMEM, "%s", path);
 
-	for (char *part; !e && *out < 0 && !*next && (part = strsep(&rest, "/"));) {
+	for (char *part; !e && !is_reached(goal) && !*next && (part = strsep(&rest, "/"));) {
 		if (!*part)
 			continue;
 		e = lower_lookup(&dir, part, userxattr, &found);
@@ -129,13 +156,11 @@ static error *open_or_follow(const struct lower_dir *roots, const char *path, bo
 			if (asprintf(next, "%.*s/%s/%s", target[0] == '/' ? 0 : before, path,
 				     target, rest ? rest : "") < 0)
 				e = error_new(ENOMEM, "%s", path);
-		} else if (!rest && S_ISREG(found.st.st_mode)) {
-			*out = openat(found.dir, part,
-				      O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-			if (*out < 0)
-				e = error_errno("open %s", path);
-		} else if (!rest || !S_ISDIR(found.st.st_mode)) {
-			e = error_said(EINVAL, "%s is not a file", path);
+		} else if (!rest) {
+			e = reach(goal, &found, part, path);
+		} else if (!S_ISDIR(found.st.st_mode)) {
+			e = error_said(goal->is_folder ? ENOTDIR : EINVAL,
+				       "%s leads through what is not a folder", path);
 		}
 		lower_dir_close(&dir);
 		dir = found.below;
@@ -144,20 +169,39 @@ static error *open_or_follow(const struct lower_dir *roots, const char *path, bo
 	return e;
 }
 
-error *lower_open_file(const struct lower_dir *roots, const char *path, bool userxattr, int *out)
+static error *open_goal(const struct lower_dir *roots, const char *path, bool userxattr,
+			struct goal *goal)
 {
 	auto_free char *now = path_clean(path);
-	int fd = -1;
 
 	for (int links = 0; now && links < 40; links++) {
 		auto_free char *next = NULL;
-		try(open_or_follow(roots, now, userxattr, &fd, &next));
-		if (fd >= 0) {
-			*out = fd;
+		if (goal->is_folder && strcmp(now, "/") == 0)
+			return copy_dir(roots, &goal->folder);
+		try(open_or_follow(roots, now, userxattr, goal, &next));
+		if (is_reached(goal))
 			return NULL;
-		}
 		free(now);
 		now = next ? path_clean(next) : NULL;
 	}
 	return now ? error_new(ELOOP, "%s", path) : error_new(ENOENT, "%s", path);
+}
+
+error *lower_open_file(const struct lower_dir *roots, const char *path, bool userxattr, int *out)
+{
+	struct goal goal = { .fd = -1 };
+
+	try(open_goal(roots, path, userxattr, &goal));
+	*out = goal.fd;
+	return NULL;
+}
+
+error *lower_open_folder(const struct lower_dir *roots, const char *path, bool userxattr,
+			 struct lower_dir *out)
+{
+	struct goal goal = { .is_folder = true, .fd = -1 };
+
+	try(open_goal(roots, path, userxattr, &goal));
+	*out = goal.folder;
+	return NULL;
 }

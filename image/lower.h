@@ -32,6 +32,9 @@ must_use error *lower_lookup(const struct lower_dir *dir, const char *name, bool
  * inside that view only. ENOENT when it is not there; anything but a file is an error. */
 must_use error *lower_open_file(const struct lower_dir *roots, const char *path, bool userxattr,
 				int *out);
+/* The same for a folder, in all layers that have it; close with lower_dir_close. */
+must_use error *lower_open_folder(const struct lower_dir *roots, const char *path, bool userxattr,
+				  struct lower_dir *out);
 /* Closes the descriptors of dir. */
 void lower_dir_close(struct lower_dir *dir);
 void lower_object_close(struct lower_object *object);

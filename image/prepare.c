@@ -7,7 +7,9 @@
 
 #include "base/fd.h"
 #include "image/metadata.h"
+#include "image/place.h"
 #include "image/remove.h"
+#include "image/volume.h"
 
 error *image_read_config(struct store *s, const struct stored_image *image, struct arena *arena,
 			 struct image_config **out)
@@ -76,10 +78,80 @@ static error *check_container(const char *id)
 	return NULL;
 }
 
+struct below {
+	struct lowers lowers;
+	const struct lower_dir *dir;
+};
+
+static error *get_below(struct lowers *self, const struct lower_dir **out)
+{
+	*out = ((struct below *)self)->dir;
+	return NULL;
+}
+
+/* Where the image says that its program works there must be a folder, and one that is made for it
+ * is its user's. */
+static error *make_workdir(struct store *s, const struct lower_dir *layers, int upper,
+			   const char *path, const struct prepared_user *user)
+{
+	struct below below = { .lowers = { get_below }, .dir = layers };
+	struct tree t = {
+		.root = upper,
+		.form = FORM_OVERLAY,
+		.userxattr = s->userxattr,
+		.lowers = &below.lowers,
+		.parent = -1,
+	};
+	auto_free char *name = malloc(strlen(path) + 1);
+	int fd = -1;
+
+	if (!name)
+		return error_new(ENOMEM, "%s", path);
+	error *e = place_normalize(path, name);
+	if (!e)
+		e = tree_folder(&t, name, &fd);
+	/* EINVAL: an owner that a user's namespace does not have */
+	if (!e && fchown(fd, user->uid, user->gid) < 0 && errno != EINVAL)
+		e = error_errno("give %s to the image's user", path);
+	if (!e)
+		e = tree_finish(&t);
+	tree_release(&t);
+	return e;
+}
+
+static bool is_volume(const struct texts *volumes, const char *path)
+{
+	for (size_t i = 0; i < volumes->n; i++) {
+		size_t len = strlen(volumes->v[i]);
+		if (strncmp(volumes->v[i], path, len) == 0 && (!path[len] || path[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+static error *settle_workdir(struct store *s, const struct prepare_options *o,
+			     const struct lower_dir *layers, int upper,
+			     const struct prepared_image *p)
+{
+	const char *own = p->config->working_dir;
+	const char *path = o->workdir ? o->workdir : own;
+	struct lower_dir found = { 0 };
+	auto_error error *e = lower_open_folder(layers, path, s->userxattr, &found);
+
+	lower_dir_close(&found);
+	if (!e || is_volume(&p->config->volumes, path))
+		return NULL;
+	if (error_code(e) == ENOENT && strcmp(path, own) == 0)
+		return make_workdir(s, layers, upper, path, p->user);
+	if (error_code(e) == ENOENT)
+		return error_said(ENOENT, "--workdir: the image has no folder %s", path);
+	return error_wrap(take_ptr(&e), "the working directory");
+}
+
 /* containers/ID, made whole elsewhere: gc never sees it without the name of its image. */
 static error *make_container(struct store *s, const struct prepare_options *o,
-			     const struct stored_image *image, int root, struct arena *arena,
-			     struct prepared_image *p)
+			     const struct stored_image *image, const struct lower_dir *layers,
+			     struct arena *arena, struct prepared_image *p)
 {
 	static const char *const folders[] = { "new/work", "new/merged", "new/upper" };
 	char **const paths[] = { &p->work, &p->merged, &p->upper };
@@ -103,8 +175,9 @@ static error *make_container(struct store *s, const struct prepare_options *o,
 	upper = openat(stage.dir, "new/upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (upper < 0)
 		return error_errno("container %s", id);
-	if (root >= 0)
-		try(metadata_copy_folder(root, upper));
+	if (layers->n)
+		try(metadata_copy_folder(layers->fds[0], upper));
+	try(settle_workdir(s, o, layers, upper, p));
 	try(file_create(stage.dir, "new/image", 0600, image->manifest, strlen(image->manifest)));
 	if (o->bundle)
 		try(file_create(stage.dir, "new/bundle", 0600, o->bundle, strlen(o->bundle)));
@@ -187,7 +260,9 @@ static error *prepare(struct store *s, const struct stored_image *image,
 	p->annotations = c.annotations;
 	try(describe_user(&c.user, arena, &p->user));
 	try(describe_root(root, arena, &p->root));
-	return o->container ? make_container(s, o, image, root, arena, p) : NULL;
+	for (size_t i = 0; i < o->volumes.n; i++)
+		try(volume_ensure(s, o->volumes.v[i], lowers));
+	return o->container ? make_container(s, o, image, lowers, arena, p) : NULL;
 }
 
 error *image_prepare(struct store *s, const struct stored_image *image,

@@ -12,6 +12,8 @@ struct prepare_options {
 	const char *bundle; /* its folders are for this bundle: gc takes them when that is gone; may
 			       be NULL */
 	const char *user;   /* instead of the image's */
+	const char *workdir;  /* instead of the image's: then it must be there */
+	struct texts volumes; /* NAME:PATH, as volume_ensure takes them */
 	bool strict;
 };
 

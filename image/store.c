@@ -72,7 +72,7 @@ static error *make_folders(struct store *s)
 	static const char *const folders[] = { "tmp",          "locks",        "blobs",
 					       "blobs/sha256", "blobs/sha512", "layers",
 					       "needs-parent", "images",       "refs",
-					       "containers",   "empty" };
+					       "containers",   "empty",        "volumes" };
 
 	/* 0700: what is setuid inside must not be run by users of the host (CVE-2021-41091) */
 	try(path_make_folders(s->path, 0700));

@@ -9,6 +9,7 @@
  *     images/ALGORITHM-HEX.json  one for each image, by its manifest's digest
  *     refs/NAME                  a line: the manifest's digest
  *     containers/ID/             image, upper/, work/, merged/ of a container
+ *     volumes/NAME/              what containers mount by this name; nothing removes it
  *     empty/                     nothing: overlayfs wants two layers where nothing is written
  * All is made elsewhere and renamed into place, so that a crash at any moment leaves nothing but
  * tmp/.

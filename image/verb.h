@@ -17,6 +17,8 @@ struct request {
 	const char *container;
 	const char *user;
 	const char *compress;
+	const char *workdir;
+	struct strings volumes;
 	int64_t max_size;
 	uint32_t max_entries;
 	bool quiet, strict, trusted_xattrs, flat, dry_run, force;

@@ -10,6 +10,10 @@ static const struct option_row options[] = {
 	OPTIONS_READING,
 	{ "container", 0, OPT_TEXT, REQUEST(container), "ID",
 	  "make the folders of a container, keep the image for it" },
+	{ "workdir", 'w', OPT_TEXT, REQUEST(workdir), "DIR",
+	  "instead of the image's; refused when the image has no such folder" },
+	{ "volume", 'v', OPT_MANY, REQUEST(volumes), "NAME:PATH",
+	  "make this volume, unless it is there, with what the image has at PATH" },
 	{ "user", 'u', OPT_TEXT, REQUEST(user), "USER[:GROUP]", "instead of the image's" },
 };
 
@@ -23,6 +27,8 @@ static error *prepare(struct request *r, int n, char **words)
 		.name = words[0],
 		.container = r->container,
 		.user = r->user,
+		.workdir = r->workdir,
+		.volumes = { r->volumes.v, r->volumes.n },
 		.strict = r->strict,
 	};
 

@@ -14,9 +14,9 @@ struct values {
 	bool no_subreaper;
 	/* with --image */
 	struct image_options image;
-	struct strings env, binds, tmpfs, cap_add, cap_drop;
+	struct strings env, env_files, binds, tmpfs, cap_add, cap_drop;
 	struct strings ports, ips, dns, hosts;
-	const char *memory, *cpus, *pids;
+	const char *memory, *cpus, *pids, *shm_size;
 	bool interactive;
 	/* with --sandbox */
 	struct strings vm_parameters;
@@ -75,11 +75,13 @@ static const struct option_row run_options[] = {
 	{ "tty",          't', OPT_FLAG, AT(image.terminal),   NULL,      "image: with a terminal" },
 	{ "interactive",  'i', OPT_FLAG, AT(interactive),      NULL,      "image: accepted; standard input is always connected" },
 	{ "env",          'e', OPT_MANY, AT(env),              "NAME[=VAL]", "image: one more variable" },
-	{ "workdir",      'w', OPT_TEXT, AT(image.cwd),        "DIR",     "image: the working directory" },
+	{ "env-file",     0,   OPT_MANY, AT(env_files),        "FILE",    "image: variables, one on each line; # begins a remark" },
+	{ "workdir",      'w', OPT_TEXT, AT(image.cwd),        "DIR",     "image: the working directory, which must be there" },
 	{ "user",         'u', OPT_TEXT, AT(image.user),       "USER[:GROUP]", "image: who it is; names are the image's" },
-	{ "entrypoint",   0,   OPT_TEXT, AT(image.entrypoint), "PROGRAM", "image: instead of its entrypoint and command" },
-	{ "volume",       'v', OPT_MANY, AT(binds),            "SRC:DST[:ro]", "image: mount a file or folder of the host" },
+	{ "entrypoint",   0,   OPT_TEXT, AT(image.entrypoint), "PROGRAM", "image: instead of its entrypoint and command; or a JSON array of words" },
+	{ "volume",       'v', OPT_MANY, AT(binds),            "SRC:DST[:ro]", "image: mount a file or folder of the host (/SRC, ./SRC), or the volume of that name" },
 	{ "tmpfs",          0, OPT_MANY, AT(tmpfs),            "DST[:OPT,...]", "image: a folder in memory, as /run or /tmp:size=64m" },
+	{ "shm-size",     0,   OPT_TEXT, AT(shm_size),         "BYTES",   "image: the size of /dev/shm (64m)" },
 	{ "read-only",    0,   OPT_FLAG, AT(image.read_only),  NULL,      "image: the root cannot be written, but for /run, /tmp and /var/tmp in memory" },
 	{ "memory",       'm', OPT_TEXT, AT(memory),           "BYTES",   "image: memory limit, as 512m" },
 	{ "cpus",         0,   OPT_TEXT, AT(cpus),             "N",       "image: processors' time, as 1.5" },
@@ -176,6 +178,7 @@ static error *settle_image(struct values *v, int n, char **words)
 
 	o->command = (struct texts){ words, (size_t)n };
 	o->env = (struct texts){ v->env.v, v->env.n };
+	o->env_files = (struct texts){ v->env_files.v, v->env_files.n };
 	o->binds = (struct texts){ v->binds.v, v->binds.n };
 	o->tmpfs = (struct texts){ v->tmpfs.v, v->tmpfs.n };
 	o->cap_add = (struct texts){ v->cap_add.v, v->cap_add.n };
@@ -183,6 +186,11 @@ static error *settle_image(struct values *v, int n, char **words)
 	o->memory.set = v->memory != NULL;
 	if (v->memory && (!text_to_bytes(v->memory, &o->memory.value) || o->memory.value == 0))
 		return error_said(EINVAL, "--memory: '%s' is not a size such as 512m", v->memory);
+	o->shm_size.set = v->shm_size != NULL;
+	if (v->shm_size &&
+	    (!text_to_bytes(v->shm_size, &o->shm_size.value) || o->shm_size.value <= 0))
+		return error_said(EINVAL, "--shm-size: '%s' is not a size such as 64m",
+				  v->shm_size);
 	o->pids.set = v->pids != NULL;
 	if (v->pids && !text_to_i64(v->pids, &o->pids.value))
 		return error_said(EINVAL, "--pids-limit: '%s' is not a number", v->pids);

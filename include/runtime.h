@@ -81,8 +81,8 @@ struct image_options {
 	const char *entrypoint;
 	const char *cwd;
 	const char *hostname;
-	struct texts command, env, binds, tmpfs, cap_add, cap_drop;
-	struct opt_i64 memory, cpu_quota, pids; /* as in spec.h's container_wishes */
+	struct texts command, env, env_files, binds, tmpfs, cap_add, cap_drop;
+	struct opt_i64 memory, cpu_quota, pids, shm_size; /* as in spec.h's container_wishes */
 	bool terminal, read_only, host_network, no_new_privileges;
 	bool remove; /* with the container goes its writable layer */
 };

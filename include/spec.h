@@ -444,6 +444,7 @@ struct container_wishes {
 	struct pairs annotations;
 	bool terminal, read_only, host_network, no_new_privileges;
 	struct opt_i64 memory;    /* bytes */
+	struct opt_i64 shm_size;  /* of /dev/shm; bytes */
 	struct opt_i64 cpu_quota; /* microseconds of each 100 ms */
 	struct opt_i64 pids;
 	const struct spec_id_map *uid_mappings,

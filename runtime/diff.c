@@ -34,6 +34,14 @@ static bool is_below(const struct diff *d, const char *path)
 	return false;
 }
 
+/* What skiff makes to mount the files that name hosts over. */
+static bool is_for_mount(const struct stat *st, const char *path)
+{
+	return S_ISREG(st->st_mode) && st->st_size == 0 &&
+	       (strcmp(path, "/etc/hosts") == 0 || strcmp(path, "/etc/hostname") == 0 ||
+		strcmp(path, "/etc/resolv.conf") == 0);
+}
+
 static error *walk(const struct diff *d, int dir, const char *path, int depth);
 
 static error *look_at(const struct diff *d, int dir, const char *name, const char *path, int depth)
@@ -45,7 +53,10 @@ static error *look_at(const struct diff *d, int dir, const char *name, const cha
 	/* overlayfs marks what is gone by a device of number 0 */
 	if (S_ISCHR(st.st_mode) && st.st_rdev == 0)
 		return d->visit('D', path, d->context);
-	try(d->visit(is_below(d, path) ? 'C' : 'A', path, d->context));
+	bool is_changed = is_below(d, path);
+	if (!is_changed && is_for_mount(&st, path))
+		return NULL;
+	try(d->visit(is_changed ? 'C' : 'A', path, d->context));
 	if (!S_ISDIR(st.st_mode))
 		return NULL;
 	int below = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -11,27 +11,47 @@
 #include "cgroup.h"
 #include "runtime.h"
 #include "runtime/helper.h"
+#include "runtime/image_wishes.h"
 #include "runtime/state.h"
 
 enum { PIDS_DEFAULT = 2048 };
 
+static error *add_pair(struct strings *argv, const char *option, const char *value)
+{
+	if (!value)
+		return NULL;
+	try(strings_add(argv, option));
+	return strings_add(argv, value);
+}
+
+static error *prepare_words(const struct image_options *o, const char *id, struct strings *argv)
+{
+	auto_free char *program = NULL;
+
+	try(helper_own("skiff-image", &program));
+	try(strings_add(argv, program));
+	try(add_pair(argv, "--root", o->store));
+	try(strings_add(argv, "prepare"));
+	try(strings_add(argv, "--quiet"));
+	try(add_pair(argv, "--container", id));
+	try(add_pair(argv, "--user", o->user));
+	/* what is mounted there is more than the image has */
+	if (o->cwd && !wish_mounts(o, o->cwd))
+		try(add_pair(argv, "--workdir", o->cwd));
+	for (size_t i = 0; i < o->binds.n; i++)
+		if (wish_names_volume(o->binds.v[i]))
+			try(add_pair(argv, "--volume", o->binds.v[i]));
+	return strings_add(argv, o->image);
+}
+
 static error *prepare(const struct image_options *o, const char *id, struct arena *arena,
 		      struct prepared_image *out)
 {
-	auto_free char *program = NULL;
 	auto_free char *text = NULL;
 	struct strings argv = { 0 };
 	size_t len;
+	error *e = prepare_words(o, id, &argv);
 
-	try(helper_own("skiff-image", &program));
-	const char *const words[] = {
-		program, o->store ? "--root" : NULL, o->store, "prepare", "--container",
-		id,      o->user ? "--user" : NULL,  o->user,  "--quiet", o->image
-	};
-	error *e = NULL;
-	for (size_t i = 0; !e && i < COUNT(words); i++)
-		if (words[i])
-			e = strings_add(&argv, words[i]);
 	if (!e)
 		e = helper_output(argv.v, &text, &len);
 	strings_free(&argv);
@@ -54,44 +74,20 @@ error *image_program(char *const words[])
 static error *choose_args(const struct image_options *o, const struct prepared_config *c,
 			  struct arena *arena, struct texts *out)
 {
-	/* an empty word: none at all */
-	struct texts entry = o->entrypoint
-				     ? (struct texts){ (char *[]){ (char *)o->entrypoint, NULL },
-						       *o->entrypoint != '\0' }
-				     : c->entrypoint;
+	struct texts entry = c->entrypoint;
 	struct texts cmd = o->command.n ? o->command : o->entrypoint ? (struct texts){ 0 } : c->cmd;
-	char **v = arena_array_of(arena, char *, entry.n + cmd.n + 1);
 
+	if (o->entrypoint)
+		try(wish_entrypoint(o->entrypoint, arena, &entry));
+	char **v = arena_array_of(arena, char *, entry.n + cmd.n + 1);
 	if (!v)
 		return arena_exhausted();
 	for (size_t i = 0; i < entry.n; i++)
-		v[i] = arena_strdup(arena, entry.v[i]);
+		v[i] = entry.v[i];
 	for (size_t i = 0; i < cmd.n; i++)
 		v[entry.n + i] = cmd.v[i];
 	*out = (struct texts){ v, entry.n + cmd.n };
 	return out->n ? NULL : error_said(EINVAL, "the image names no program: give a command");
-}
-
-/* Docker's rule for -e KEY: the caller's own value, or none at all. */
-static error *join_env(const struct image_options *o, const struct prepared_config *c,
-		       struct arena *arena, struct texts *out)
-{
-	char **v = arena_array_of(arena, char *, c->env.n + o->env.n + 1);
-	size_t n = 0;
-
-	if (!v)
-		return arena_exhausted();
-	for (size_t i = 0; i < c->env.n; i++)
-		v[n++] = c->env.v[i];
-	for (size_t i = 0; i < o->env.n; i++) {
-		const char *mine = strchr(o->env.v[i], '=') ? NULL : getenv(o->env.v[i]);
-		if (strchr(o->env.v[i], '='))
-			v[n++] = o->env.v[i];
-		else if (mine)
-			v[n++] = arena_printf(arena, "%s=%s", o->env.v[i], mine);
-	}
-	*out = (struct texts){ v, n };
-	return NULL;
 }
 
 static error *make_bundle(const struct runtime *rt, const struct image_options *o, const char *id,
@@ -106,8 +102,6 @@ static error *make_bundle(const struct runtime *rt, const struct image_options *
 		.work = p->work,
 		.userxattr = p->userxattr,
 		.cwd = o->cwd ? o->cwd : p->config->working_dir,
-		.volumes = p->config->volumes,
-		.binds = o->binds,
 		.tmpfs = o->tmpfs,
 		.cap_add = o->cap_add,
 		.cap_drop = o->cap_drop,
@@ -117,6 +111,7 @@ static error *make_bundle(const struct runtime *rt, const struct image_options *
 		.host_network = o->host_network,
 		.no_new_privileges = o->no_new_privileges,
 		.memory = o->memory,
+		.shm_size = o->shm_size,
 		.cpu_quota = o->cpu_quota,
 		.pids = o->pids,
 		.uid_mappings = p->uid_mappings.v,
@@ -141,7 +136,8 @@ static error *make_bundle(const struct runtime *rt, const struct image_options *
 	    cgroup_has_controller("pids"))
 		w.pids = (struct opt_i64){ true, PIDS_DEFAULT };
 	try(choose_args(o, p->config, arena, &w.args));
-	try(join_env(o, p->config, arena, &w.env));
+	try(wish_env(o, &p->config->env, arena, &w.env));
+	try(wish_volumes(o, p, arena, &w.binds, &w.volumes));
 	try(spec_container(&w, arena, &spec));
 	try(json_new(JSON_INDENTED, &j));
 	spec_write(spec, j);
@@ -201,6 +197,9 @@ error *container_run_image(const struct runtime *rt, struct container_options *c
 	try(prepare(o, c->id, arena, &p));
 	c->bundle = p.container;
 	c->container_dir = p.container;
+	/* without a network it still knows its own name */
+	if (!c->network.net && !c->network.ports.n && !c->network.ips.n && !c->network.mac)
+		c->network.net = "none";
 	c->keep = !o->remove && !c->detach;
 	error *e = make_bundle(rt, o, c->id, arena, &p);
 	if (!e)

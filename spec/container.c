@@ -148,6 +148,20 @@ static error *tmpfs_mount(char *target, struct arena *arena, struct spec_mount *
 	return m->source ? NULL : arena_exhausted();
 }
 
+static error *set_shm_size(int64_t size, struct arena *arena, const struct spec *s)
+{
+	char *option = arena_printf(arena, "size=%lld", (long long)size);
+
+	for (size_t i = 0; i < s->mounts.n; i++) {
+		const struct spec_mount *m = &s->mounts.v[i];
+		for (size_t at = 0; strcmp(m->destination, "/dev/shm") == 0 && at < m->options.n;
+		     at++)
+			if (text_starts(m->options.v[at], "size="))
+				m->options.v[at] = option;
+	}
+	return option ? NULL : arena_exhausted();
+}
+
 /* TARGET[:OPTION,...] */
 static error *tmpfs_wish(const char *text, struct arena *arena, struct spec_mount *m)
 {
@@ -180,6 +194,8 @@ static error *set_mounts(const struct container_wishes *w, struct arena *arena, 
 
 	if (!mounts)
 		return arena_exhausted();
+	if (w->shm_size.set)
+		try(set_shm_size(w->shm_size.value, arena, s));
 	try(overlay_mount(w, arena, &mounts[n++]));
 	memcpy(&mounts[n], s->mounts.v, usual * sizeof(*mounts));
 	n += usual;

@@ -180,3 +180,90 @@ run_image() { # [OPTION... --] [COMMAND...]
 	run -0 run_image --rm -- sh -c 'mknod /mine c 1 3 && cat /mine; mknod /dev/mine c 1 3 && cat /dev/mine && echo fine'
 	is $'cat: can\'t open \'/mine\': Permission denied\nfine'
 }
+
+@test "--entrypoint takes a JSON array; [ alone is a program" {
+	run -0 run_image --rm --entrypoint '["echo","one"]' -- two
+	is "one two"
+	run -0 run_image --rm --entrypoint '[' -- 1 = 1 ']'
+}
+
+@test "--env-file: after the image's variables and before -e" {
+	export CALLERS=inherited
+	printf '%s\n' '# a remark' '' 'COLOR=red' '  QUOTED="a b" ' CALLERS ABSENT SIZE=small >"$BATS_TEST_TMPDIR/env"
+	run -0 run_image --rm --env-file "$BATS_TEST_TMPDIR/env" -e SIZE=large -- sh -c 'echo "$COLOR|$QUOTED|$CALLERS|$SIZE|${ABSENT-none}"'
+	is 'red|"a b" |inherited|large|none'
+	echo "two words=x" >"$BATS_TEST_TMPDIR/env"
+	run -1 run_image --rm --env-file "$BATS_TEST_TMPDIR/env" -- true
+	one_line
+	says "two words"
+	run -1 run_image --rm --env-file "$BATS_TEST_TMPDIR/absent" -- true
+	one_line
+	says "--env-file"
+	[[ ! -e $store/containers/$id ]]
+}
+
+@test "--shm-size" {
+	run -0 run_image --rm -- grep " /dev/shm " /proc/mounts
+	says size=65536k
+	run -0 run_image --rm --shm-size 1m -- grep " /dev/shm " /proc/mounts
+	says size=1024k
+	run -1 run_image --rm --shm-size little -- true
+	one_line
+}
+
+@test "-w: a folder that the image lacks is refused, unless something is mounted there" {
+	run -1 run_image --rm -w /no/such -- true
+	one_line
+	says "the image has no folder /no/such"
+	run -1 run_image --rm -w /etc/passwd -- true
+	one_line
+	[[ ! -e $store/containers/$id ]]
+	run -0 run_image --rm -w /data -- pwd
+	run -0 run_image --rm -w /dev/shm -- pwd
+	run -0 run_image --rm -w /made/there --tmpfs /made -- pwd
+	is /made/there
+}
+
+@test "the image's own working directory is made, for its user, though the root is read-only" {
+	local oci=$BATS_TEST_TMPDIR/oci
+	cp -a "$BATS_RUN_TMPDIR/run-image/oci" "$oci"
+	umoci config --image "$oci:base" --tag own --config.workingdir /etc/not/there --config.user user
+	run -0 skiff run --store "$store" --name "$id" --rm --image "oci:$oci:own" --read-only -- \
+		sh -c 'pwd; stat -c "%u %a" .; stat -c "%u %a" /etc; ls -d /etc/passwd'
+	says $'/etc/not/there\n1000 755\n0 755\n/etc/passwd'
+}
+
+@test "-v NAME:/path: a volume that begins with the image's content and outlives its container" {
+	local name=vol-$id
+	run -0 run_image --rm -v "$name:/data" -- sh -c 'cat /data/file; echo changed >/data/file'
+	is original
+	run -0 run_image --rm -v "$name:/data:ro" -- sh -c 'cat /data/file; touch /data/x 2>/dev/null || echo refused'
+	is $'changed\nrefused'
+	run -0 "$SKIFF" image gc --root "$store"
+	is changed "$(<"$store/volumes/$name/file")"
+	run -0 run_image --rm -v "$name.b:/new" -- sh -c 'touch /new/file && ls /new'
+	is file
+}
+
+@test "-v: ./ is a folder of the host, a path alone a volume, anything else a clear error" {
+	mkdir "$BATS_TEST_TMPDIR/here" && echo hello >"$BATS_TEST_TMPDIR/here/file"
+	cd "$BATS_TEST_TMPDIR"
+	run -0 run_image --rm -v ./here:/there -- cat /there/file
+	is hello
+	run -0 run_image --rm -v /scratch -- grep " /scratch " /proc/mounts
+	says tmpfs
+	for word in here/file:/there name: name:there :/there alone .:there; do
+		run -1 run_image --rm -v "$word" -- true
+		one_line
+		says "--volume: '"
+	done
+	[[ -z $(find "$store/volumes" -name 'name*') && ! -e $store/containers/$id ]]
+}
+
+@test "without --net a container knows its own name, and /etc names hosts that are not the image's" {
+	run -0 run_image --rm --hostname there -- sh -c 'cat /etc/hostname; grep -c localhost /etc/hosts; ping -c 1 there >/dev/null && grep there /etc/hosts; test -e /etc/resolv.conf && echo resolv'
+	is $'there\n2\n127.0.0.1\tthere\nresolv'
+	echo mine >"$BATS_TEST_TMPDIR/hosts"
+	run -0 run_image --rm -v "$BATS_TEST_TMPDIR/hosts:/etc/hosts" -- cat /etc/hosts
+	is mine
+}

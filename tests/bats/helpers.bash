@@ -13,7 +13,6 @@ teardown() { finish; }
 
 begin() {
 	exec </dev/null
-	skip_exceptions
 	chmod 755 "$BATS_RUN_TMPDIR"
 	root=$BATS_TEST_TMPDIR/states
 	bundle=$BATS_TEST_TMPDIR/bundle
@@ -21,6 +20,7 @@ begin() {
 	id=${BATS_RUN_TMPDIR##*[-.]}-$BATS_SUITE_TEST_NUMBER
 	[[ -d $BATS_RUN_TMPDIR/busybox ]] || make_busybox_bundle "$BATS_RUN_TMPDIR/busybox"
 	cp -a "$BATS_RUN_TMPDIR/busybox" "$bundle"
+	skip_exceptions
 }
 
 make_busybox_bundle() { # FOLDER

@@ -280,6 +280,7 @@ static error *add_names(const struct spec *spec, const char *folder, struct aren
 			struct mount_row *rows, size_t *n)
 {
 	static const char *const files[] = { "hosts", "resolv.conf", "hostname" };
+	uint64_t read_only = spec->root && spec->root->readonly ? MOUNT_ATTR_RDONLY : 0;
 
 	for (size_t i = 0; i < COUNT(files); i++) {
 		struct mount_row row = { .op = MOUNT_BIND,
@@ -287,7 +288,7 @@ static error *add_names(const struct spec *spec, const char *folder, struct aren
 					 .source = arena_printf(arena, "%s/%s", folder, files[i]),
 					 .target = arena_printf(arena, "/etc/%s", files[i]),
 					 .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-						     MOUNT_ATTR_NOEXEC,
+						     MOUNT_ATTR_NOEXEC | read_only,
 					 .propagation = MS_PRIVATE,
 					 .fd = -1,
 					 .idmap_fd = -1 };

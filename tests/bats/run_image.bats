@@ -173,6 +173,10 @@ run_image() { # [OPTION... --] [COMMAND...]
 	run -0 as_user "$SKIFF" --root "$BATS_TEST_TMPDIR/user/states" run --store "$BATS_TEST_TMPDIR/user/store" --image base --rm -- \
 		sh -c 'id -u; touch /new; rm /bin/ls; cat /proc/self/uid_map'
 	says "65534" "${lines[1]}"
+	run -0 as_user "$SKIFF" --root "$BATS_TEST_TMPDIR/user/states" run --store "$BATS_TEST_TMPDIR/user/store" --image base --rm \
+		-v vol:/data -- sh -c 'cat /data/file; touch /data/new && stat -c %u /data/file /data/new'
+	is $'original\n0\n0'
+	[[ -e $BATS_TEST_TMPDIR/user/store/volumes/vol/new ]]
 	[[ -z $(ls "$BATS_TEST_TMPDIR/user/store/containers") ]]
 }
 
@@ -263,6 +267,8 @@ run_image() { # [OPTION... --] [COMMAND...]
 @test "without --net a container knows its own name, and /etc names hosts that are not the image's" {
 	run -0 run_image --rm --hostname there -- sh -c 'cat /etc/hostname; grep -c localhost /etc/hosts; ping -c 1 there >/dev/null && grep there /etc/hosts; test -e /etc/resolv.conf && echo resolv'
 	is $'there\n2\n127.0.0.1\tthere\nresolv'
+	run -0 run_image --rm --read-only -- sh -c 'echo >>/etc/hosts || echo refused'
+	says refused
 	echo mine >"$BATS_TEST_TMPDIR/hosts"
 	run -0 run_image --rm -v "$BATS_TEST_TMPDIR/hosts:/etc/hosts" -- cat /etc/hosts
 	is mine

@@ -128,6 +128,22 @@ static error *reach(struct goal *g, struct lower_object *found, const char *part
 	return g->fd < 0 ? error_errno("open %s", path) : NULL;
 }
 
+/* The path that a link makes of what led to it, before, and of what was to come. */
+static error *follow(const struct lower_object *link, const char *name, const char *before,
+		     const char *rest, char **next)
+{
+	char target[4096];
+	ssize_t n = readlinkat(link->dir, name, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return error_errno("read the link %s", name);
+	target[n] = '\0';
+	if (asprintf(next, "%s/%s/%s", target[0] == '/' ? "" : before, target, rest ? rest : "") <
+	    0)
+		return error_new(ENOMEM, "%s", name);
+	return NULL;
+}
+
 /* One try without links: walks `path` and ends at its goal, or at the first link, whose place and
  * the rest behind it make the path to be tried next. */
 static error *open_or_follow(const struct lower_dir *roots, const char *path, bool userxattr,
@@ -145,17 +161,12 @@ static error *open_or_follow(const struct lower_dir *roots, const char *path, bo
 		e = lower_lookup(&dir, part, userxattr, &found);
 		if (e)
 			break;
-		char target[4096];
-		ssize_t n = 0;
 		if (!found.exists) {
 			e = error_new(ENOENT, "%s", path);
 		} else if (S_ISLNK(found.st.st_mode)) {
-			n = readlinkat(found.dir, part, target, sizeof(target) - 1);
-			target[n < 0 ? 0 : n] = '\0';
-			int before = (int)(part - walked);
-			if (asprintf(next, "%.*s/%s/%s", target[0] == '/' ? 0 : before, path,
-				     target, rest ? rest : "") < 0)
-				e = error_new(ENOMEM, "%s", path);
+			auto_free char *before = strndup(path, (size_t)(part - walked));
+			e = before ? follow(&found, part, before, rest, next)
+				   : error_new(ENOMEM, "%s", path);
 		} else if (!rest) {
 			e = reach(goal, &found, part, path);
 		} else if (!S_ISDIR(found.st.st_mode)) {

@@ -201,6 +201,14 @@ static error *recognise_archive(struct source *s)
 	return NULL;
 }
 
+/* What a path without a scheme is. */
+static enum source_kind kind_of(const struct source *s, mode_t mode)
+{
+	if (!S_ISDIR(mode))
+		return SOURCE_ROOTFS_FILE;
+	return faccessat(s->fd, "oci-layout", F_OK, 0) == 0 ? SOURCE_OCI_DIR : SOURCE_ROOTFS_DIR;
+}
+
 static error *open_source(struct source *s, bool is_known)
 {
 	struct stat st;
@@ -213,13 +221,10 @@ static error *open_source(struct source *s, bool is_known)
 		return error_errno("open");
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && strcmp(s->path, "-") != 0)
 		return error_said(EINVAL, "neither a file nor a folder");
-	if (!is_known && S_ISDIR(st.st_mode))
-		s->kind = faccessat(s->fd, "oci-layout", F_OK, 0) == 0 ? SOURCE_OCI_DIR
-								       : SOURCE_ROOTFS_DIR;
-	else if (!is_known && S_ISREG(st.st_mode))
+	if (!is_known && S_ISREG(st.st_mode))
 		return recognise_archive(s);
-	else if (!is_known)
-		s->kind = SOURCE_ROOTFS_FILE;
+	if (!is_known)
+		s->kind = kind_of(s, st.st_mode);
 	else if (s->kind == SOURCE_ROOTFS_FILE && S_ISDIR(st.st_mode))
 		s->kind = SOURCE_ROOTFS_DIR;
 	bool wants_dir = s->kind == SOURCE_OCI_DIR || s->kind == SOURCE_ROOTFS_DIR;

@@ -2,27 +2,34 @@
 
 #include <string.h>
 
+/* Two's complement, as wide as the field less the first bit. */
+static error *binary_number(const unsigned char *f, size_t len, const char *what, int64_t *out)
+{
+	bool is_negative = f[0] & 0x40;
+	unsigned char spill = is_negative ? 0xff : 0;
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		/* the first bit only says that this is no text: the sign is behind it */
+		unsigned char first = (f[0] & 0x7f) | (spill & 0x80);
+		unsigned char byte = i ? f[i] : first;
+		if (len - i > 8 && byte != spill)
+			return error_said(ERANGE, "the %s is out of range", what);
+		value = value << 8 | byte;
+	}
+	if (is_negative != (value >> 63))
+		return error_said(ERANGE, "the %s is out of range", what);
+	*out = (int64_t)value;
+	return NULL;
+}
+
 error *tar_number(const char *field, size_t len, const char *what, int64_t *out)
 {
 	const unsigned char *f = (const unsigned char *)field;
 	uint64_t value = 0;
 
-	if (f[0] & 0x80) { /* two's complement, as wide as the field less the first bit */
-		bool negative = f[0] & 0x40;
-		for (size_t i = 0; i < len; i++) {
-			unsigned char byte = i ? f[i] : f[0] & 0x7f;
-			if (i == 0 && negative)
-				byte |= 0x80;
-			unsigned char spill = (unsigned char)(negative ? 0xff : 0);
-			if (len - i > 8 && byte != spill)
-				return error_said(ERANGE, "the %s is out of range", what);
-			value = value << 8 | byte;
-		}
-		if (negative != (value >> 63))
-			return error_said(ERANGE, "the %s is out of range", what);
-		*out = (int64_t)value;
-		return NULL;
-	}
+	if (f[0] & 0x80)
+		return binary_number(f, len, what, out);
 	size_t i = 0;
 	while (i < len && f[i] == ' ')
 		i++;

@@ -20,6 +20,7 @@ enum virtio_id {
 	VIRTIO_CONSOLE = 3,
 	VIRTIO_RNG = 4,
 	VIRTIO_BALLOON = 5,
+	VIRTIO_VSOCK = 19,
 	VIRTIO_FS = 26,
 };
 #define VIRTIO_EVENT_IDX (1ULL << 29)
@@ -119,3 +120,6 @@ must_use error *virtio_blk_new(const char *path, enum blk_mode mode, const struc
  */
 must_use error *virtio_balloon_new(const struct memory *memory, struct loop *loop,
 				   struct virtio_device **out);
+/* Streams between the guest, whose address is cid, and UNIX sockets at path and path_PORT. */
+must_use error *virtio_vsock_new(const char *path, uint64_t cid, const struct memory *memory,
+				 struct loop *loop, struct virtio_device **out);

@@ -22,7 +22,8 @@ struct want {
 	uint32_t vcpus;
 	const char *kernel, *initrd, *options;
 	const char *fs, *fs_tag, *port;
-	const char *image;
+	const char *image, *vsock;
+	uint32_t cid;
 	const char *image_mode;
 	int64_t disk_bytes, net_bytes; /* a second; 0: no limit */
 	uint32_t disk_requests, net_packets;
@@ -148,7 +149,7 @@ must_use error *cpu_set_start(const struct cpu *cpu, const struct start *start);
 
 /* --- vm_seccomp.c --- */
 
-enum filter { FILTER_DEVICES, FILTER_CPU };
+enum filter { FILTER_DEVICES, FILTER_CPU, FILTER_VSOCK /* and that of devices */ };
 /* From now on this thread makes the calls of that list, or the process is killed. */
 must_use error *filter_install(enum filter which);
 

@@ -182,6 +182,19 @@ static error *make_taps(struct vm *vm)
 	return NULL;
 }
 
+static bool has_vsock(const struct want *w)
+{
+	return w->vsock;
+}
+
+static error *make_vsock(struct vm *vm)
+{
+	struct virtio_device *d;
+
+	try(virtio_vsock_new(vm->want->vsock, vm->want->cid, &vm->memory, &vm->loop, &d));
+	return add_device(vm, d);
+}
+
 static error *make_balloon(struct vm *vm)
 {
 	struct virtio_device *d;
@@ -250,6 +263,7 @@ static const struct part {
 	{ "memory that comes back",     NULL,        make_balloon },
 	{ "disk",                       has_image,   make_image },
 	{ "network devices",            has_taps,    make_taps },
+	{ "stream sockets",             has_vsock,   make_vsock },
 	{ "kernel",                     NULL,        boot_load },
 	{ "ACPI tables",                NULL,        boot_write_acpi },
 	{ "processors",                 NULL,        cpus_make },
@@ -271,7 +285,7 @@ error *vm_run(struct vm *vm)
 	/* threads inherit a filter: theirs are a part of ours, and installed on top */
 	try(cpus_start(vm));
 	if (!vm->want->no_seccomp)
-		try(filter_install(FILTER_DEVICES));
+		try(filter_install(vm->want->vsock ? FILTER_VSOCK : FILTER_DEVICES));
 	while (__atomic_load_n(&vm->end, __ATOMIC_RELAXED) == VM_RUNS) {
 		error *e = loop_turn(&vm->loop, -1);
 		if (e)

@@ -31,6 +31,9 @@ static const struct option_row rows[] = {
 	  "a second, of each device and direction" },
 	{ "net-packets", 0, OPT_U32, offsetof(struct want, net_packets), "N",
 	  "a second, likewise" },
+	{ "vsock", 0, OPT_TEXT, offsetof(struct want, vsock), "PATH",
+	  "the guest's stream sockets: to PATH_PORT, and from PATH" },
+	{ "cid", 0, OPT_U32, offsetof(struct want, cid), "N", "the guest's address there" },
 	{ "tap", 0, OPT_MANY, offsetof(struct want, taps), "FD,MAC", "a network device's tap" },
 	{ "metrics", 0, OPT_FLAG, offsetof(struct want, metrics), "", "print counts at the end" },
 	{ "no-seccomp", 0, OPT_FLAG, offsetof(struct want, no_seccomp), "",
@@ -51,7 +54,7 @@ static error *check(const struct want *w)
 static error *run(int argc, char **argv)
 {
 	static struct want want = {
-		.memory = 256LL * MIB, .vcpus = 1, .port = "agent", .fs_tag = "root"
+		.memory = 256LL * MIB, .vcpus = 1, .port = "agent", .fs_tag = "root", .cid = 3
 	};
 	static struct vm vm = { .fd = -1 };
 	char **rest;

@@ -6,6 +6,7 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "base/kernel.h"
@@ -48,6 +49,12 @@ static const struct allowed devices[] = {
 	ANY(poll),      ANY(readv),     ANY(writev),    ANY(preadv),          ANY(pwritev),
 	ANY(getrandom), ANY(fallocate), ANY(fdatasync), ANY(timerfd_settime),
 };
+static const struct allowed vsock[] = {
+	{ SYS_socket, 0, AF_UNIX },
+	ANY(connect),
+	ANY(accept4),
+	ANY(shutdown),
+};
 static const struct allowed cpu[] = {
 	{ SYS_ioctl, 1, KVM_RUN },
 	{ SYS_ioctl, 1, KVM_GET_REGS },  /* for the words about an internal error */
@@ -60,6 +67,7 @@ static const struct {
 } lists[] = {
 	[FILTER_DEVICES] = { devices, COUNT(devices) },
 	[FILTER_CPU] = { cpu, COUNT(cpu) },
+	[FILTER_VSOCK] = { vsock, COUNT(vsock) },
 };
 
 enum { ROOM = 256 };
@@ -110,6 +118,8 @@ error *filter_install(enum filter which)
 	emit(&p, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, AT(nr)));
 	emit_list(&p, common, COUNT(common));
 	emit_list(&p, lists[which].list, lists[which].n);
+	if (which == FILTER_VSOCK)
+		emit_list(&p, devices, COUNT(devices));
 	emit(&p, kill);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno("promise no new privileges");

@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+
 #include "driver.h"
 
 static struct driver v;
@@ -357,6 +359,103 @@ static void held(void)
 	CHECK(driver_used(&v, 1) == 0);
 }
 
+/* --- stream sockets --- */
+
+struct packet {
+	uint64_t from, to;
+	uint32_t from_port, to_port, len;
+	uint16_t type, operation;
+	uint32_t flags, room, taken;
+	char data[64];
+} __attribute__((packed));
+
+static void say(uint32_t from, uint32_t to, uint16_t operation, const char *text, uint32_t flags)
+{
+	struct packet *p = (struct packet *)driver_data(&v, 0x8000);
+
+	*p = (struct packet){ .from = 3,
+			      .to = 2,
+			      .from_port = from,
+			      .to_port = to,
+			      .len = (uint32_t)strlen(text),
+			      .type = 1,
+			      .operation = operation,
+			      .flags = flags,
+			      .room = 40 };
+	strcpy(p->data, text);
+	struct iovec buffer = { p, 44 + p->len };
+	driver_add(&v, 1, &buffer, 1, 0);
+	CHECK_FINE(driver_turns(&v));
+}
+
+/* The next packet to the guest, in the n-th of the buffers that it has given. */
+static struct packet *heard(int n, int64_t len)
+{
+	int64_t used = driver_used(&v, 0);
+
+	if (used != len)
+		CHECK_FAIL("packet %d has %lld bytes, not %lld", n, (long long)used,
+			   (long long)len);
+	return (struct packet *)driver_data(&v, 0x10000 + (size_t)n * 256);
+}
+
+static void vsock(void)
+{
+	static const char path[] = "/tmp/skiff-vsock-test";
+	char text[64] = "";
+	int listener;
+	int host;
+
+	unlink("/tmp/skiff-vsock-test");
+	unlink("/tmp/skiff-vsock-test_70");
+	CHECK_FINE(socket_listen(AT_FDCWD, "/tmp/skiff-vsock-test_70", SOCK_STREAM, &listener));
+	begin();
+	CHECK_FINE(virtio_vsock_new(path, 3, &v.memory, &v.loop, &v.d));
+	CHECK(driver_read(&v, 0x100) == 3);
+	driver_start(&v, 0);
+	for (size_t i = 0; i < 12; i++) {
+		struct iovec room = { driver_data(&v, 0x10000 + i * 256), 256 };
+		driver_add(&v, 0, &room, 0, 1);
+	}
+	say(1000, 70, 1, "", 0); /* REQUEST */
+	CHECK(heard(0, 44)->operation == 2 && heard(0, -1));
+	host = accept(listener, NULL, NULL);
+	say(1000, 70, 5, "to the host", 0);
+	CHECK(read(host, text, sizeof(text)) == 11 && memcmp(text, "to the host", 11) == 0);
+	memset(text, 'x', 64);
+	CHECK(write(host, text, 64) == 64); /* more than the guest has room for */
+	CHECK_FINE(driver_turns(&v));
+	struct packet *p = heard(1, 44 + 40);
+	CHECK(p->operation == 5 && p->len == 40 && p->taken == 11 && p->data[39] == 'x');
+	CHECK(heard(1, -1));
+	say(1000, 71, 1, "", 0); /* nobody listens */
+	CHECK(heard(2, 44)->operation == 3);
+	close(host);
+	say(1000, 70, 4, "", 3); /* SHUTDOWN of both directions: a RESET is its end */
+	CHECK(heard(3, 44)->operation == 3);
+	/* from the host */
+	CHECK_FINE(socket_connect(AT_FDCWD, path, SOCK_STREAM, &host));
+	CHECK(write(host, "CONNECT 80\n", 11) == 11);
+	CHECK_FINE(driver_turns(&v));
+	p = heard(4, 44);
+	CHECK(p->operation == 1 && p->to_port == 80);
+	say(80, p->from_port, 2, "", 0);
+	CHECK(read(host, text, sizeof(text)) == 3 && memcmp(text, "OK\n", 3) == 0);
+	say(80, p->from_port, 5, "hello", 0);
+	CHECK(read(host, text, sizeof(text)) == 5 && memcmp(text, "hello", 5) == 0);
+	close(host);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(heard(5, 44)->operation == 4);
+	p = (struct packet *)driver_data(&v, 0x8000);
+	p->len = 100;
+	struct iovec wrong = { p, 44 };
+	driver_add(&v, 1, &wrong, 1, 0);
+	CHECK_FAILS(driver_turns(&v), EPROTO, "not as long as it says");
+	close(listener);
+	unlink("/tmp/skiff-vsock-test");
+	unlink("/tmp/skiff-vsock-test_70");
+}
+
 static void balloon(void)
 {
 	begin();
@@ -389,6 +488,7 @@ int main(void)
 	disk_copy();
 	limits();
 	held();
+	vsock();
 	balloon();
 	driver_end(&v);
 	return 0;

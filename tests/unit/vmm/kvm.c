@@ -3,7 +3,10 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,10 +162,40 @@ static void guest(const char *code, const char *end, const char *says, const cha
 	close(kernel);
 }
 
+/* Calls that no thread of the machine makes end the process. */
+static bool survives(enum filter which, long call, long argument)
+{
+	int status;
+	pid_t pid = fork();
+
+	CHECK(pid >= 0);
+	if (!pid) {
+		CHECK_FINE(filter_install(which));
+		syscall(call, -1, argument, 0, 0, 0);
+		syscall(SYS_exit_group, 0); /* _exit() may do more */
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFEXITED(status) || WTERMSIG(status) == SIGSYS);
+	return WIFEXITED(status);
+}
+
+static void filters(void)
+{
+	CHECK(survives(FILTER_CPU, SYS_ioctl, KVM_RUN) && survives(FILTER_CPU, SYS_write, 0));
+	CHECK(!survives(FILTER_CPU, SYS_ioctl, KVM_SET_USER_MEMORY_REGION));
+	CHECK(!survives(FILTER_CPU, SYS_openat, 0) && !survives(FILTER_CPU, SYS_getppid, 0));
+	CHECK(!survives(FILTER_CPU, SYS_preadv, 0) && survives(FILTER_DEVICES, SYS_preadv, 0));
+	CHECK(survives(FILTER_VSOCK, SYS_preadv, 0) && survives(FILTER_VSOCK, SYS_accept4, 0));
+	CHECK(!survives(FILTER_VSOCK, SYS_socket, AF_UNIX)); /* the domain is -1 */
+	CHECK(!survives(FILTER_DEVICES, SYS_ioctl, KVM_RUN));
+	CHECK(!survives(FILTER_DEVICES, SYS_execve, 0) && !survives(FILTER_DEVICES, SYS_socket, 0));
+}
+
 #define RUN(name, says, why) guest(guest_##name, guest_##name##_end, says, why)
 
 int main(void)
 {
+	filters();
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	if (kvm < 0) {

@@ -104,9 +104,12 @@ const char *cpu_exit_name(unsigned reason)
 error *cpu_turn(struct cpu *cpu)
 {
 	if (ioctl(cpu->fd, KVM_RUN, 0) < 0) {
-		if (errno == EINTR || errno == EAGAIN)
-			return NULL;
-		return error_errno("KVM_RUN");
+		if (errno != EINTR && errno != EAGAIN)
+			return error_errno("KVM_RUN");
+		/* It may have been frozen for long: the guest shall not take that for a hang of its
+		 * own. A kernel without this clock does not mind. */
+		ioctl(cpu->fd, KVM_KVMCLOCK_CTRL, 0);
+		return NULL;
 	}
 	unsigned reason = cpu->state->exit_reason;
 	cpu->exits[reason < COUNT(cpu->exits) ? reason : 0]++;

@@ -57,6 +57,7 @@ static const struct allowed vsock[] = {
 };
 static const struct allowed cpu[] = {
 	{ SYS_ioctl, 1, KVM_RUN },
+	{ SYS_ioctl, 1, KVM_KVMCLOCK_CTRL },
 	{ SYS_ioctl, 1, KVM_GET_REGS },  /* for the words about an internal error */
 	{ SYS_ioctl, 1, TUNSETOFFLOAD }, /* a driver of net has begun */
 };

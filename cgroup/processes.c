@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -66,24 +67,6 @@ bool cgroup_is_frozen(const struct cgroup *c)
 bool cgroup_is_populated(const struct cgroup *c)
 {
 	return has_event(c, "populated");
-}
-
-error *cgroup_freeze(const struct cgroup *c, bool frozen)
-{
-	if (!c)
-		return error_said(ENOTSUP, "the container has no cgroup that could be frozen");
-	try_as(file_write(c->dir, "cgroup.freeze", frozen ? "1" : "0"), "cgroup %s", c->path);
-	if (events_wait(c, "frozen", frozen, FREEZE_MS))
-		return NULL;
-	if (frozen) {
-		auto_error error *ignored = file_write(c->dir, "cgroup.freeze", "0");
-		return error_said(ETIMEDOUT,
-				  "cgroup %s: not frozen within 10 s: a process of it does not "
-				  "come out of the kernel",
-				  c->path);
-	}
-	return error_said(ETIMEDOUT, "cgroup %s: still frozen after 10 s: a cgroup above is",
-			  c->path);
 }
 
 /* --- lists of processes --- */
@@ -239,4 +222,58 @@ error *cgroup_signal(const struct cgroup *c, int signal)
 			return NULL;
 		events_wait(c, "populated", 0, 10);
 	}
+}
+
+/* --- frozen --- */
+
+static bool is_of_the_kernel(pid_t pid)
+{
+	enum { PF_KTHREAD = 0x200000 };
+	char path[32];
+	auto_free char *stat = NULL;
+	unsigned flags;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	auto_error error *gone = file_read(AT_FDCWD, path, 4096, &stat, NULL);
+	const char *end = gone ? NULL : strrchr(stat, ')');
+	return end && sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) == 1 &&
+	       flags & PF_KTHREAD;
+}
+
+/* KVM (until Linux 6.13) puts a thread of the kernel's into the cgroup of who makes a machine. It
+ * cannot be frozen, so the cgroup would never be. To the top with it, where such threads belong;
+ * who may not do that has no machine to freeze, or is told that it does not. */
+static void send_workers_away(const struct cgroup *c)
+{
+	auto_free pid_t *pids = NULL;
+	char text[16];
+	size_t n = 0;
+	auto_error error *unknown = cgroup_pids(c, &pids, &n);
+
+	for (size_t i = 0; !unknown && i < n; i++) {
+		if (!is_of_the_kernel(pids[i]))
+			continue;
+		snprintf(text, sizeof(text), "%d", pids[i]);
+		auto_error error *refused = file_write(c->mount, "cgroup.procs", text);
+	}
+}
+
+error *cgroup_freeze(const struct cgroup *c, bool frozen)
+{
+	if (!c)
+		return error_said(ENOTSUP, "the container has no cgroup that could be frozen");
+	if (frozen)
+		send_workers_away(c);
+	try_as(file_write(c->dir, "cgroup.freeze", frozen ? "1" : "0"), "cgroup %s", c->path);
+	if (events_wait(c, "frozen", frozen, FREEZE_MS))
+		return NULL;
+	if (frozen) {
+		auto_error error *ignored = file_write(c->dir, "cgroup.freeze", "0");
+		return error_said(ETIMEDOUT,
+				  "cgroup %s: not frozen within 10 s: a process of it does not "
+				  "come out of the kernel",
+				  c->path);
+	}
+	return error_said(ETIMEDOUT, "cgroup %s: still frozen after 10 s: a cgroup above is",
+			  c->path);
 }

@@ -24,6 +24,10 @@ engine() { pgrep -P "$(pid_of)" -x skiff-vmm; }
 	is 2 "${lines[0]}"
 	is 100000 "${lines[-1]}"
 	run -7 in_container sh -c 'exit 7'
+	skiff pause "$id" # with a thread of the kernel's among them, which cannot be
+	status_is paused
+	skiff resume "$id"
+	run -0 in_container true
 	skiff kill "$id" KILL
 	eventually gone "$pid"
 	eventually status_is stopped

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "cgroup.h"
 #include "runtime/steps.h"
+#include "runtime/vm.h"
 
 /* A user namespace that exists only to carry id mappings to mount_setattr(2). */
 static error *namespace_of_maps(const char *uid_map, const char *gid_map, int *out)
@@ -80,7 +81,7 @@ static error *open_idmap(const struct life *l, const struct mount_row *row, int 
 {
 	char uids[2048] = "";
 	char gids[2048] = "";
-	const struct spec_linux *x = l->spec->linux_;
+	const struct spec_linux *x = (l->vm ? l->vm->asked : l->spec)->linux_;
 
 	for (size_t i = 0; i < row->spec->options.n; i++)
 		if (text_starts(row->spec->options.v[i], "idmap=")) {

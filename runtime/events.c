@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/fd.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "cgroup.h"
 #include "runtime.h"
@@ -53,6 +54,8 @@ static int64_t milliseconds(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
+
+enum { ENDING_MS = 2000 };
 
 /* What is watched of one container. */
 struct watched {
@@ -137,6 +140,11 @@ error *container_watch(const struct runtime *rt, const char *id, int interval_ms
 		if (!e && !gone && interval_ms && milliseconds() >= next) {
 			next += interval_ms;
 			e = visit("stats", context);
+		}
+		/* whoever is ending cannot be asked either */
+		if (e && process_wait_end(pidfd, ENDING_MS)) {
+			error_free(take_ptr(&e));
+			gone = true;
 		}
 	}
 	if (w.memory >= 0)

@@ -110,14 +110,14 @@ load net_helpers
 }
 
 @test "50 containers that start at once get 50 addresses, and leave nothing" {
-	seq 50 | LIMIT=120 xargs -P 50 -I N timeout -k 2 150 nsenter --net="/proc/$host/ns/net" \
-		"$SKIFF" --root "$root" run -d -b "$bundle" --net bridge --name "$id.N" >"$log" 2>&1 || { cat "$log"; false; }
+	seq 50 | LIMIT=120 xargs -P 50 -I {} timeout -k 2 150 nsenter --net="/proc/$host/ns/net" \
+		"$SKIFF" --root "$root" run -d -b "$bundle" --net bridge --name "$id.{}" >"$log" 2>&1 || { cat "$log"; false; }
 	run -0 skiff net inspect bridge
 	is 50 "$(jq -r '.[0].containers[].ip' <<<"$output" | sort -u | wc -l)"
 	is 50 "$(in_host ip -o link show master skiff0 | wc -l)"
 	is 50 "$(for n in $(seq 50); do in_net_of "$id.$n" ip -o -4 address show eth0; done | awk '{ print $4 }' | sort -u | wc -l)"
 	# each knows all the others
 	is 50 "$(skiff exec "$id.7" grep -c "^10.90.0." /etc/hosts)"
-	seq 50 | xargs -P 10 -I N nsenter --net="/proc/$host/ns/net" "$SKIFF" --root "$root" delete --force "$id.N"
+	seq 50 | xargs -P 10 -I {} nsenter --net="/proc/$host/ns/net" "$SKIFF" --root "$root" delete --force "$id.{}"
 	nothing_left_net
 }

@@ -138,7 +138,7 @@ load helpers
 
 @test "start of a program that ends at once succeeds" {
 	args true
-	for _ in {1..10}; do
+	for _ in $(often 10); do
 		create
 		run -0 skiff start "$id"
 		eventually status_is stopped

@@ -124,6 +124,11 @@ pid_of() { # [ID]
 	state_of pid "${1:-$id}"
 }
 
+# 1 to N, for what has to happen often; a few times do where each takes a machine's start.
+often() { # N
+	seq "$([[ -n ${SKIFF_SANDBOX-} ]] && echo 3 || echo "$1")"
+}
+
 # Waits until a command succeeds.
 eventually() { # WORD...
 	local end=$((SECONDS + 10))

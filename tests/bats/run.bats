@@ -183,12 +183,12 @@ load helpers
 
 @test "a program that dies at once is no reason to hang" {
 	args true
-	for _ in {1..20}; do
+	for _ in $(often 20); do
 		run -0 skiff run -b "$bundle" "$id"
 		is ""
 	done
 	args false
-	for _ in {1..10}; do
+	for _ in $(often 10); do
 		run -1 skiff run -b "$bundle" "$id"
 		is ""
 	done

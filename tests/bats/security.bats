@@ -65,7 +65,7 @@ watch_victim() {
 	chmod 755 "$bundle/rootfs/bin/attack"
 	args attack
 	launch
-	for _ in {1..20}; do
+	for _ in $(often 20); do
 		in_container true
 	done
 	skiff kill "$id" KILL
@@ -146,7 +146,7 @@ watch_victim() {
 	config '.mounts += ([range(5)] | map({"destination": "/volume/target", "type": "tmpfs"})) | .process.args = ["true"]'
 	watch_victim
 	swapping "$bundle/rootfs/volume/target" "$bundle/rootfs/volume/other"
-	for _ in {1..30}; do
+	for _ in $(often 30); do
 		run skiff run -b "$bundle" "$id"
 	done
 	kill -KILL $swapper
@@ -250,7 +250,7 @@ watch_victim() {
 	ln -s "$victim" "$bundle/rootfs/volume/b"
 	config '.mounts += ([range(8)] | map({"destination": "/volume/a/d\(.)/e/f", "type": "tmpfs"})) | .process.args = ["true"]'
 	swapping "$bundle/rootfs/volume/a" "$bundle/rootfs/volume/b"
-	for _ in {1..30}; do
+	for _ in $(often 30); do
 		run skiff run -b "$bundle" "$id"
 	done
 	kill -KILL $swapper
@@ -305,7 +305,7 @@ watch_victim() {
 	ln -s "$victim" "$bundle/rootfs/other"
 	config '.process.args = ["true"] | .linux.devices = [{"type": "p", "path": "/dev/deep/down/pipe"}]'
 	swapping "$bundle/rootfs/dev" "$bundle/rootfs/other"
-	for _ in {1..15}; do
+	for _ in $(often 15); do
 		run skiff run -b "$bundle" "$id"
 		run skiff run -b "$bundle" -f <(jq 'del(.mounts[] | select(.destination | startswith("/dev")))' "$bundle/config.json") "$id"
 	done
@@ -613,7 +613,7 @@ watch_victim() {
 }
 
 @test "S22 deletes that race each other and a create of the same id leave nothing and kill nobody else's" {
-	for _ in {1..12}; do
+	for _ in $(often 12); do
 		(create || true) >/dev/null 2>&1 3>&- 4>&- &
 		(sleep 0.0$((RANDOM % 4)); skiff delete --force "$id") >/dev/null 2>&1 3>&- 4>&- &
 		(sleep 0.0$((RANDOM % 4)); skiff delete --force "$id") >/dev/null 2>&1 3>&- 4>&- &

@@ -204,7 +204,7 @@ static error *add_routes(int netlink, const struct vm_network *net, bool direct)
 error *guest_network(const char *json, pid_t pid)
 {
 	auto_arena struct arena *arena = NULL;
-	struct vm_network net;
+	struct vm_network net = { 0 };
 	char path[32];
 	auto_fd int outside = -1;
 	auto_fd int inside = -1;

@@ -140,7 +140,7 @@ error *vm_pids(const struct state *s, pid_t **pids, size_t *n, char **lines)
 {
 	auto_free char *text = NULL;
 	auto_arena struct arena *arena = NULL;
-	struct vm_processes all;
+	struct vm_processes all = { 0 };
 	size_t len = 0;
 
 	try(arena_new(&arena));

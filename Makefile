@@ -50,9 +50,13 @@ AGENT_OBJ = $(filter-out $B/musl/cli/%,$(MUSL_OBJ)) $(patsubst %.c,$B/musl/%.o,$
 
 # The machine of --sandbox kvm.
 VMM_SRC := $(wildcard vmm/vm_*.c vmm/boot_*.c vmm/virtio_*.c)
+FS_SRC := $(wildcard vmm/fs_*.c)
 VMM_BASE := $(addprefix base/,arena.c error.c fd.c kernel.c loop.c options.c text.c)
-VMM_PARTS := $(patsubst %.c,$B/%.o,$(filter-out vmm/vm_main.c,$(VMM_SRC)))
+VMM_PARTS := $(patsubst %.c,$B/%.o,$(filter-out vmm/%_main.c,$(VMM_SRC) $(FS_SRC)))
 VMM_OBJ := $(patsubst %.c,$B/musl/%.o,$(VMM_SRC) $(VMM_BASE))
+
+# What serves files to machines.
+FS_OBJ := $(patsubst %.c,$B/musl/%.o,$(FS_SRC) vmm/virtio_queue.c vmm/vm_memory.c $(VMM_BASE) base/filter.c base/process.c)
 
 # Programs of their own, for what needs heavier libraries; skiff executes them.
 NET_LIBS := libnl-3.0 libnl-route-3.0 libnftables yajl
@@ -67,7 +71,7 @@ $(patsubst %.c,$B/%.o,$(wildcard image/*.c)): MORE = $(shell pkg-config --cflags
 KERNEL_LIBS := libarchive yajl
 KERNEL_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base/*.c vmm/kernel_*.c)))
 
-HOT_SRC := $(filter-out runtime/init_% runtime/monitor_% vmm/kernel_% $(VMM_SRC) base/fortified.c,$(foreach f,base spec cgroup \
+HOT_SRC := $(filter-out runtime/init_% runtime/monitor_% vmm/kernel_% $(VMM_SRC) $(FS_SRC) base/fortified.c,$(foreach f,base spec cgroup \
            vmm runtime cli,$(wildcard $f/*.c))) image/prepared.c netns/request.c
 HOT_OBJ := $(HOT_SRC:%.c=$B/%.o)
 MUSL_OBJ := $(HOT_SRC:%.c=$B/musl/%.o) $B/musl/base/fortified.o
@@ -77,7 +81,7 @@ HEADERS := $(wildcard include/*.h include/*/*.h */*.h)
 ALL_SRC := $(foreach f,$(FOLDERS),$(wildcard $f/*.c))
 Q       := $(if $(V),,@)
 
-all: $B/skiff $(addprefix $B/libexec/skiff-,net image kernel sandbox agent vmm)
+all: $B/skiff $(addprefix $B/libexec/skiff-,net image kernel sandbox agent vmm fs)
 
 $B/libexec/skiff-sandbox: $(filter-out $B/init/runtime/init_main.o,$(MONITOR_OBJ))
 	@echo "  LD    $@"
@@ -90,6 +94,11 @@ $B/libexec/skiff-agent: $(AGENT_OBJ) $B/init.o
 	$Q$(MUSL) -static -s -o $@ $^ $(LDFLAGS) $(ARCHIVES)
 
 $B/libexec/skiff-vmm: $(VMM_OBJ)
+	@echo "  LD    $@"
+	@mkdir -p $(@D)
+	$Q$(MUSL) -static -o $@ $^ $(LDFLAGS)
+
+$B/libexec/skiff-fs: $(FS_OBJ)
 	@echo "  LD    $@"
 	@mkdir -p $(@D)
 	$Q$(MUSL) -static -o $@ $^ $(LDFLAGS)
@@ -233,6 +242,6 @@ $(foreach c,help features,$B/cli/cmd_$c.o $B/musl/cli/cmd_$c.o): $(wildcard .git
 clean:
 	rm -rf build compile_commands.json
 
--include $(HOT_OBJ:.o=.d) $(MUSL_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(KERNEL_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(MONITOR_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(VMM_OBJ:.o=.d) $(VMM_PARTS:.o=.d) $(TESTS:=.d)
+-include $(HOT_OBJ:.o=.d) $(MUSL_OBJ:.o=.d) $(NET_OBJ:.o=.d) $(IMAGE_OBJ:.o=.d) $(KERNEL_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(MONITOR_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(VMM_OBJ:.o=.d) $(FS_OBJ:.o=.d) $(VMM_PARTS:.o=.d) $(TESTS:=.d)
 .PHONY: all guest-kernel install fuzzers unit unit-programs unit-list bats vm-test vm-shell test demo config.json.example lint floors sizes format tidy cppcheck shellcheck clean
 .SECONDARY:

@@ -1,6 +1,7 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -158,6 +159,21 @@ error *message_receive(int socket, void *data, size_t size, size_t *len, int *fd
 			memcpy(fds, CMSG_DATA(c), *n * sizeof(int));
 		}
 	*len = (size_t)got;
+	return NULL;
+}
+
+error *socket_read(int socket, void *data, size_t len)
+{
+	while (len) {
+		ssize_t n = recv(socket, data, len, MSG_WAITALL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? error_errno("read")
+				 : error_said(EPIPE, "the other end has hung up");
+		data = (uint8_t *)data + n;
+		len -= (size_t)n;
+	}
 	return NULL;
 }
 

@@ -6,12 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 
 #include "base/fd.h"
 #include "base/kernel.h"
 #include "base/names.h"
 #include "base/text.h"
+
+enum { PROC_MAGIC = 0x9fa0 };
 
 uint64_t process_start_time(pid_t pid)
 {
@@ -123,4 +127,27 @@ void process_title(const char *fmt, ...)
 	va_end(ap);
 	if (n >= 0 && (size_t)n < title.size)
 		memset(title.at + n, 0, title.size - (size_t)n);
+}
+
+error *proc_open_private(int *out)
+{
+	struct statfs fs;
+	auto_fd int context = sys_fsopen("proc");
+
+	if (context >= 0 && sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) {
+		int proc = sys_fsmount(context,
+				       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+		if (proc >= 0) {
+			*out = proc;
+			return NULL;
+		}
+	}
+	/* inside another container a new procfs may be forbidden: then the host's, if it is one */
+	auto_fd int host = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (host < 0 || fstatfs(host, &fs) < 0)
+		return error_errno("open /proc");
+	if (fs.f_type != PROC_MAGIC)
+		return error_new(0, "/proc is not a procfs");
+	*out = take_fd(&host);
+	return NULL;
 }

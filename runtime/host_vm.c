@@ -22,7 +22,8 @@
 
 /* --- the engine --- */
 
-#define OWN_ENGINE "skiff-vmm"
+#define OWN_ENGINE      "skiff-vmm"
+#define OWN_FILE_SERVER "skiff-fs"
 
 static const char *find_in_path(struct arena *arena, const char *name)
 {
@@ -100,20 +101,19 @@ static error *find_engine(struct life *l)
 	return vm->program ? NULL : arena_exhausted();
 }
 
-static error *find_file_server(struct vm *vm)
+/* Ours; another one is for comparisons. */
+static error *find_file_server(struct life *l)
 {
-	static const char *const places[] = { "/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd" };
+	const char *other = getenv("SKIFF_FILE_SERVER");
+	auto_free char *own = NULL;
 
-	for (size_t i = 0; i < COUNT(places); i++)
-		if (access(places[i], X_OK) == 0) {
-			vm->file_server = places[i];
-			return NULL;
-		}
-	return error_said(
-		ENOENT,
-		"a sandbox under QEMU needs virtiofsd, which is neither %s nor %s: install "
-		"it (Debian: qemu-system-common, virtiofsd)",
-		places[0], places[1]);
+	l->vm->foreign_file_server = other && *other;
+	if (!l->vm->foreign_file_server)
+		try(helper_own(OWN_FILE_SERVER, &own));
+	else if (access(other, X_OK) < 0)
+		return error_errno("SKIFF_FILE_SERVER: %s", other);
+	l->vm->file_server = arena_strdup(l->arena, own ? own : other);
+	return l->vm->file_server ? NULL : arena_exhausted();
 }
 
 /* --- the kernel and its initramfs --- */
@@ -273,10 +273,9 @@ error *host_find_machine(struct life *l)
 	const struct spec_vm *asked = vm->asked->vm;
 
 	try(find_engine(l));
-	try(find_file_server(vm));
+	try(find_file_server(l));
 	vm->program = arena_strdup(l->arena, vm->program);
-	vm->file_server = arena_strdup(l->arena, vm->file_server);
-	if (!vm->program || !vm->file_server)
+	if (!vm->program)
 		return arena_exhausted();
 	if (asked && asked->kernel && asked->kernel->path) {
 		vm->kernel = asked->kernel->path;

@@ -8,7 +8,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 
 #include "base/fd.h"
@@ -16,8 +15,6 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "runtime/steps.h"
-
-enum { PROC_MAGIC = 0x9fa0 };
 
 static error *make_time_namespace(struct life *l)
 {
@@ -137,29 +134,6 @@ error *init_loopback_up(struct life *l)
 	return ioctl(fd, SIOCSIFFLAGS, &request) < 0 ? error_errno("bring lo up") : NULL;
 }
 
-error *open_private_proc(int *out)
-{
-	struct statfs fs;
-	auto_fd int context = sys_fsopen("proc");
-
-	if (context >= 0 && sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0) {
-		int proc = sys_fsmount(context,
-				       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-		if (proc >= 0) {
-			*out = proc;
-			return NULL;
-		}
-	}
-	/* inside another container a new procfs may be forbidden: then the host's, if it is one */
-	auto_fd int host = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (host < 0 || fstatfs(host, &fs) < 0)
-		return error_errno("open /proc");
-	if (fs.f_type != PROC_MAGIC)
-		return error_new(0, "/proc is not a procfs");
-	*out = take_fd(&host);
-	return NULL;
-}
-
 /* Writes to a file of procfs and of nothing else that may have been put in its place. */
 static error *proc_write(int proc, const char *path, const char *text)
 {
@@ -179,7 +153,7 @@ error *init_set_sysctls(struct life *l)
 	auto_fd int proc = -1;
 	char path[512];
 
-	try(open_private_proc(&proc));
+	try(proc_open_private(&proc));
 	for (size_t i = 0; i < l->spec->linux_->sysctl.n; i++) {
 		const struct pair *p = &l->spec->linux_->sysctl.v[i];
 		snprintf(path, sizeof(path), "sys/%s", p->key);
@@ -218,7 +192,7 @@ error *init_set_labels(struct life *l)
 	char text[4096];
 	char own[64];
 
-	try(open_private_proc(&proc));
+	try(proc_open_private(&proc));
 	/* thread-self is a link: RESOLVE_NO_SYMLINKS wants the real path */
 	ssize_t n = readlinkat(proc, "thread-self", own, sizeof(own) - 1);
 	if (n < 0)

@@ -20,6 +20,7 @@
 #include "base/filter.h"
 #include "base/kernel.h"
 #include "base/path.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "runtime/monitor.h"
 #include "runtime/steps.h"
@@ -109,7 +110,7 @@ error *monitor_gather(struct life *l)
 	if (sys_mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave) < 0)
 		return error_errno("cut the root off the host's mounts");
 	/* in a user namespace the kernel makes one only while it sees another */
-	try(open_private_proc(&monitor_of(l)->proc));
+	try(proc_open_private(&monitor_of(l)->proc));
 	if (sys_mount("tmpfs", STAGE, "tmpfs", 2 | 4, "mode=0755") < 0)
 		return error_errno("mount a root for the monitor");
 	try(path_make_folders(STAGE "/share/rootfs", 0755));
@@ -348,12 +349,13 @@ static error *drop_everything(const struct vm *vm)
 
 /* Standard output and error of both are the console's: what they complain of is its last words. */
 static error *start(char *const words[], int console, const int *kept, size_t n,
-		    const struct vm *unprivileged, pid_t *out)
+		    const struct vm *unprivileged, uint64_t namespaces, pid_t *out)
 {
+	const struct clone_args args = { .flags = namespaces, .exit_signal = SIGCHLD };
 	sigset_t none;
 
 	fflush(NULL);
-	pid_t pid = fork();
+	pid_t pid = sys_clone3(&args);
 	if (pid < 0)
 		return error_errno("fork");
 	if (pid > 0) {
@@ -378,27 +380,26 @@ static error *start(char *const words[], int console, const int *kept, size_t n,
 	_exit(127);
 }
 
-/* Listening before the server runs, so that the machine can connect at once. */
+/* Listening before the server runs, so that the machine can connect at once. Ours goes on to jail
+ * itself; it sees no processes but its own. */
 static error *start_file_server(struct monitor *m, const struct vm *vm, int console)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/run/fs" };
 	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char *program = (char *)(uintptr_t)vm->file_server;
 	char number[32];
+	char options[] =
+		"source=/share,cache=auto,xattr,posix_acl,announce_submounts,sandbox=chroot";
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
 	    chmod("/run/fs", 0666) < 0 || listen(fd, 1) < 0)
 		return error_errno("listen for the machine's file system");
-	snprintf(number, sizeof(number), "--fd=%d", fd);
-	char options[] =
-		"source=/share,cache=auto,xattr,posix_acl,announce_submounts,sandbox=chroot";
-	char *words[] = { (char *)(uintptr_t)vm->file_server,
-			  number,
-			  "-o",
-			  options,
-			  "-o",
-			  "log_level=err",
-			  NULL };
-	return start(words, console, &fd, 1, NULL, &m->file_server);
+	snprintf(number, sizeof(number), "%s=%d", vm->foreign_file_server ? "--fd" : "--socket",
+		 fd);
+	char *own[] = { program, "--folder=/share", number, NULL };
+	char *foreign[] = { program, number, "-o", options, "-o", "log_level=err", NULL };
+	return start(vm->foreign_file_server ? foreign : own, console, &fd, 1, NULL,
+		     vm->foreign_file_server ? 0 : CLONE_NEWPID, &m->file_server);
 }
 
 static error *start_engine(struct life *l, struct monitor *m, int agent, int console)
@@ -438,7 +439,7 @@ static error *start_engine(struct life *l, struct monitor *m, int agent, int con
 	error *e = vm->engine == VM_KVM ? machine_vmm_words(&machine, &words)
 					: machine_qemu_words(&machine, &words);
 	if (!e)
-		e = start(words.v, console, kept, n_kept, vm, &m->machine);
+		e = start(words.v, console, kept, n_kept, vm, 0, &m->machine);
 	strings_free(&words);
 	return e;
 }

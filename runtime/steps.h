@@ -77,8 +77,6 @@ init_act(init_new_session);
 init_act(init_set_names);
 init_act(init_set_sysctls);
 init_act(init_loopback_up);
-/* A procfs of our own, not reachable by any path: nothing in the container can stand in its way. */
-must_use error *open_private_proc(int *out);
 
 /* init_root.c */
 init_act(init_attach_root);

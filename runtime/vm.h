@@ -21,6 +21,7 @@ struct vm {
 	const char *program;   /* the engine */
 	struct texts program_parameters;
 	const char *file_server;
+	bool foreign_file_server; /* a virtiofsd, not skiff-fs */
 	const char *kernel;
 	const char *initrd; /* ours: agent and modules, behind what config.json names */
 	const char *options;

@@ -14,13 +14,16 @@ struct memory_region {
 	uint64_t start; /* as the guest sees it */
 	uint64_t size;
 	uint64_t offset; /* in the memfd */
+	uint8_t *at;     /* as we see it */
 };
+
+enum { MEMORY_REGIONS = 8 };
 
 struct memory {
 	int fd;
-	uint8_t *base; /* the whole memfd */
+	uint8_t *base; /* the whole memfd; NULL: it is another process's, and came in parts */
 	uint64_t size;
-	struct memory_region regions[2];
+	struct memory_region regions[MEMORY_REGIONS];
 	size_t n;
 };
 

@@ -10,52 +10,12 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "vmm/vhost.h"
 #include "vmm/virtio.h"
 
 enum { HIGH_PRIORITY, REQUESTS, QUEUES };
 enum { TAG_SIZE = 36, ANSWER_SECONDS = 10 };
-enum request {
-	GET_FEATURES = 1,
-	SET_FEATURES = 2,
-	SET_OWNER = 3,
-	SET_MEM_TABLE = 5,
-	SET_VRING_NUM = 8,
-	SET_VRING_ADDR = 9,
-	SET_VRING_BASE = 10,
-	GET_VRING_BASE = 11,
-	SET_VRING_KICK = 12,
-	SET_VRING_CALL = 13,
-	GET_PROTOCOL_FEATURES = 15,
-	SET_PROTOCOL_FEATURES = 16,
-	SET_VRING_ENABLE = 18,
-};
-enum { PROTOCOL_VERSION = 1, IS_REPLY = 4 };
-#define PROTOCOL_FEATURES (1ULL << 30)
-#define INDIRECT_DESC     (1ULL << 28)
-
-struct ring_state {
-	uint32_t index, value;
-};
-struct ring_address {
-	uint32_t index, flags;
-	uint64_t desc, used, avail, log;
-};
-struct shared_region {
-	uint64_t start, size, address, offset;
-};
-struct __attribute__((packed)) message {
-	uint32_t request, flags, size;
-	union {
-		uint64_t number;
-		struct ring_state state;
-		struct ring_address address;
-		struct {
-			uint32_t n, padding;
-			struct shared_region regions[2];
-		} memory;
-	};
-};
-enum { HEAD = 12 };
+#define INDIRECT_DESC (1ULL << 28)
 
 struct fs {
 	struct virtio_device d;
@@ -63,61 +23,48 @@ struct fs {
 	uint64_t served; /* features of the server's */
 };
 
-static error *ask(const struct fs *fs, struct message *m, const int *fds, size_t n)
+static error *ask(const struct fs *fs, struct vhost_message *m, const int *fds, size_t n)
 {
-	m->flags = PROTOCOL_VERSION;
-	return message_send(fs->server.fd, m, HEAD + m->size, fds, n);
+	m->flags = VHOST_VERSION;
+	return message_send(fs->server.fd, m, VHOST_HEAD + m->size, fds, n);
 }
 
-static error *ask_number(const struct fs *fs, enum request request, uint64_t number)
+static error *ask_number(const struct fs *fs, enum vhost_request request, uint64_t number)
 {
-	struct message m = { .request = request, .size = sizeof(number), .number = number };
+	struct vhost_message m = { .request = request, .size = sizeof(number), .number = number };
 
 	return ask(fs, &m, NULL, 0);
 }
 
-static error *ask_state(const struct fs *fs, enum request request, uint32_t queue, uint32_t value)
+static error *ask_state(const struct fs *fs, enum vhost_request request, uint32_t queue,
+			uint32_t value)
 {
-	struct message m = { .request = request, .size = sizeof(m.state) };
+	struct vhost_message m = { .request = request, .size = sizeof(m.state) };
 
-	m.state = (struct ring_state){ queue, value };
+	m.state = (struct vhost_state){ queue, value };
 	return ask(fs, &m, NULL, 0);
 }
 
-static error *give_fd(const struct fs *fs, enum request request, uint32_t queue, int fd)
+static error *give_fd(const struct fs *fs, enum vhost_request request, uint32_t queue, int fd)
 {
-	struct message m = { .request = request, .size = sizeof(m.number), .number = queue };
+	struct vhost_message m = { .request = request, .size = sizeof(m.number), .number = queue };
 
 	return ask(fs, &m, &fd, 1);
 }
 
-static error *read_whole(int fd, void *data, size_t len)
-{
-	while (len) {
-		ssize_t n = recv(fd, data, len, MSG_WAITALL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? error_errno("read") : error_said(EPIPE, "it has hung up");
-		data = (uint8_t *)data + n;
-		len -= (size_t)n;
-	}
-	return NULL;
-}
-
-static error *hear(const struct fs *fs, struct message *m)
+static error *hear(const struct fs *fs, struct vhost_message *m)
 {
 	uint32_t request = m->request;
 
-	try(read_whole(fs->server.fd, m, HEAD));
-	if (m->request != request || !(m->flags & IS_REPLY) || m->size != sizeof(uint64_t))
+	try(socket_read(fs->server.fd, m, VHOST_HEAD));
+	if (m->request != request || !(m->flags & VHOST_IS_REPLY) || m->size != sizeof(uint64_t))
 		return error_said(EPROTO, "it answers what was not asked");
-	return read_whole(fs->server.fd, &m->number, m->size);
+	return socket_read(fs->server.fd, &m->number, m->size);
 }
 
-static error *get_number(const struct fs *fs, enum request request, uint64_t *out)
+static error *get_number(const struct fs *fs, enum vhost_request request, uint64_t *out)
 {
-	struct message m = { .request = request };
+	struct vhost_message m = { .request = request };
 
 	try(ask(fs, &m, NULL, 0));
 	try(hear(fs, &m));
@@ -133,7 +80,7 @@ static error *agree(struct fs *fs)
 	try(get_number(fs, GET_FEATURES, &fs->served));
 	if (!(fs->served & VIRTIO_VERSION_1))
 		return error_said(EPROTO, "it speaks only the old protocol");
-	if (fs->served & PROTOCOL_FEATURES) {
+	if (fs->served & VHOST_PROTOCOL_FEATURES) {
 		try(get_number(fs, GET_PROTOCOL_FEATURES, &features));
 		try(ask_number(fs, SET_PROTOCOL_FEATURES, 0)); /* we want none of them */
 	}
@@ -142,47 +89,48 @@ static error *agree(struct fs *fs)
 
 static error *give_memory(const struct fs *fs)
 {
-	struct message m = { .request = SET_MEM_TABLE };
+	struct vhost_message m = { .request = SET_MEM_TABLE };
 	const struct memory *memory = fs->d.memory;
-	int fds[2] = { memory->fd, memory->fd };
+	int fds[MEMORY_REGIONS];
 
 	m.memory.n = (uint32_t)memory->n;
 	for (size_t i = 0; i < memory->n; i++) {
 		const struct memory_region *r = &memory->regions[i];
-		m.memory.regions[i] = (struct shared_region){
+		m.memory.regions[i] = (struct vhost_region){
 			.start = r->start,
 			.size = r->size,
-			.address = (uintptr_t)memory->base + r->offset,
+			.address = (uintptr_t)r->at,
 			.offset = r->offset,
 		};
+		fds[i] = memory->fd;
 	}
-	m.size = (uint32_t)(8 + memory->n * sizeof(struct shared_region));
+	m.size = (uint32_t)(8 + memory->n * sizeof(struct vhost_region));
 	return ask(fs, &m, fds, memory->n);
 }
 
 static error *give_queue(const struct fs *fs, unsigned i)
 {
 	const struct virtq *q = &fs->d.queues[i];
-	struct message m = { .request = SET_VRING_ADDR, .size = sizeof(m.address) };
+	struct vhost_message m = { .request = SET_VRING_ADDR, .size = sizeof(m.address) };
 
-	m.address = (struct ring_address){ .index = i,
-					   .desc = (uintptr_t)q->desc,
-					   .used = (uintptr_t)q->used,
-					   .avail = (uintptr_t)q->avail };
+	m.address = (struct vhost_address){ .index = i,
+					    .desc = (uintptr_t)q->desc,
+					    .used = (uintptr_t)q->used,
+					    .avail = (uintptr_t)q->avail };
 	try(ask_state(fs, SET_VRING_NUM, i, q->size));
 	try(ask_state(fs, SET_VRING_BASE, i, 0));
 	try(ask(fs, &m, NULL, 0));
 	try(give_fd(fs, SET_VRING_KICK, i, fs->d.kicks[i].fd));
 	try(give_fd(fs, SET_VRING_CALL, i, fs->d.irq));
 	/* queues that begin switched off are what the protocol's features bring along */
-	return fs->served & PROTOCOL_FEATURES ? ask_state(fs, SET_VRING_ENABLE, i, 1) : NULL;
+	return fs->served & VHOST_PROTOCOL_FEATURES ? ask_state(fs, SET_VRING_ENABLE, i, 1) : NULL;
 }
 
 static error *start(struct virtio_device *d)
 {
 	struct fs *fs = (struct fs *)d;
 
-	try(ask_number(fs, SET_FEATURES, d->accepted | (fs->served & PROTOCOL_FEATURES)));
+	try(ask_number(fs, SET_FEATURES, d->accepted | (fs->served & VHOST_PROTOCOL_FEATURES)));
 	try(give_memory(fs));
 	for (unsigned i = 0; i < QUEUES; i++)
 		if (d->queues[i].ready)
@@ -193,12 +141,12 @@ static error *start(struct virtio_device *d)
 static error *stop(struct virtio_device *d)
 {
 	struct fs *fs = (struct fs *)d;
-	struct message m;
+	struct vhost_message m;
 
 	for (unsigned i = 0; i < QUEUES; i++) {
 		if (!d->queues[i].ready)
 			continue;
-		m = (struct message){ .request = GET_VRING_BASE, .size = sizeof(m.state) };
+		m = (struct vhost_message){ .request = GET_VRING_BASE, .size = sizeof(m.state) };
 		m.state.index = i;
 		try(ask(fs, &m, NULL, 0));
 		try_as(hear(fs, &m), "the file server");

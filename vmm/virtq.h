@@ -8,7 +8,7 @@
 
 #include "vmm/memory.h"
 
-enum { VIRTQ_MAX = 256 }; /* descriptors of a queue that we serve ourselves */
+enum { VIRTQ_MAX = 512 }; /* descriptors of a queue that we serve ourselves */
 
 struct virtq {
 	/* what the driver sets up */

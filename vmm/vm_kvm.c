@@ -49,7 +49,7 @@ error *kvm_give_memory(struct vm *vm)
 			.slot = (uint32_t)i,
 			.guest_phys_addr = r->start,
 			.memory_size = r->size,
-			.userspace_addr = (uintptr_t)vm->memory.base + r->offset,
+			.userspace_addr = (uintptr_t)r->at,
 		};
 		if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
 			return error_errno("KVM_SET_USER_MEMORY_REGION");

@@ -20,11 +20,12 @@ error *memory_new(struct memory *m, uint64_t size)
 	madvise(base, size, MADV_DONTDUMP);
 	m->base = base;
 	m->size = size;
-	m->regions[m->n++] = (struct memory_region){ .size = low };
+	m->regions[m->n++] = (struct memory_region){ .size = low, .at = base };
 	if (size > low)
 		m->regions[m->n++] = (struct memory_region){ .start = MEMORY_HOLE_END,
 							     .size = size - low,
-							     .offset = low };
+							     .offset = low,
+							     .at = m->base + low };
 	return NULL;
 }
 
@@ -43,7 +44,7 @@ void *memory_at(const struct memory *m, uint64_t start, uint64_t len)
 		const struct memory_region *r = &m->regions[i];
 		if (start >= r->start && start - r->start < r->size &&
 		    len <= r->size - (start - r->start))
-			return m->base + r->offset + (start - r->start);
+			return r->at + (start - r->start);
 	}
 	return NULL;
 }

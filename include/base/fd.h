@@ -28,6 +28,9 @@ must_use error *message_send(int socket, const void *data, size_t len, const int
 must_use error *message_receive(int socket, void *data, size_t size, size_t *len, int *fds,
 				size_t *n);
 
+/* len bytes of a stream; EPIPE when it ends before. */
+must_use error *socket_read(int socket, void *data, size_t len);
+
 /* Connects to / listens on a socket file of any path length; type is SOCK_STREAM or SOCK_SEQPACKET.
  */
 must_use error *socket_connect(int dir, const char *path, int type, int *out);

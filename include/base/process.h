@@ -21,6 +21,10 @@ int process_exit_code(int status);
  * not. */
 bool process_wait_end(int pidfd, int timeout_ms);
 
+/* A procfs of our own, not reachable by any path: nothing that somebody mounts can stand in its
+ * way. */
+must_use error *proc_open_private(int *out);
+
 /* "TERM", "SIGTERM", "15", "RTMIN+3"; -1 when it is none. 0 is allowed. */
 int signal_from_name(const char *name);
 /* The last signal that programs may use: SIGRTMAX, counted with the kernel's SIGRTMIN of 34 for

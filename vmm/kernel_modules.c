@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -78,6 +79,22 @@ static char *depends_of(const char *data, size_t len)
 	return NULL;
 }
 
+/* A guest that checks the signature of each module spends more time on it than on the module. Who
+ * can change the modules can change the kernel. What is appended: the signature, twelve bytes that
+ * end with its length, this text (the kernel's Documentation/admin-guide/module-signing.rst). */
+static size_t without_signature(const char *data, size_t len)
+{
+	static const char mark[] = "~Module signature appended~\n";
+	const size_t tail = sizeof(mark) - 1 + 12;
+	uint32_t signature;
+
+	if (len < tail || memcmp(data + len - (sizeof(mark) - 1), mark, sizeof(mark) - 1) != 0)
+		return len;
+	memcpy(&signature, data + len - tail + 8, sizeof(signature));
+	signature = be32toh(signature);
+	return signature <= len - tail ? len - tail - signature : len;
+}
+
 static error *take(struct list *l, const char *kind, const char *name);
 
 /* Those it depends on come first, and all whenever it does. */
@@ -108,7 +125,7 @@ static error *take(struct list *l, const char *kind, const char *name)
 	if (!target)
 		return error_new(ENOMEM, "%s", file);
 	fprintf(l->order, "%s %s\n", kind, file);
-	return file_create(AT_FDCWD, target, 0644, data, len);
+	return file_create(AT_FDCWD, target, 0644, data, without_signature(data, len));
 }
 
 error *kernel_take_modules(const char *from, const char *to)

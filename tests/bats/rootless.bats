@@ -234,3 +234,25 @@ run_as_user() { # SCRIPT
 	run -1 as_user "$home/skiff" run --sandbox kvm -b "$bundle" "$id"
 	says "/dev/kvm: this user may not open it: become a member of its group"
 }
+
+@test "an ordinary user's sandbox: the files are the user's, and others' where there are entries" {
+	command -v newuidmap >/dev/null || skip "newuidmap is not installed"
+	[[ -z ${SKIFF_SANDBOX-} ]] || skip "it asks for one itself"
+	fetch_kernel
+	cp -r "${SKIFF%/*}/libexec" "$home/libexec"
+	cp -rL "$SKIFF_KERNELS" "$home/kernels"
+	args sh -c 'id -u; touch /tmp/mine; stat -c %u:%g /tmp/mine; chown 7:8 /tmp/mine; stat -c %u:%g /tmp/mine; mkdir /tmp/d; rm -r /tmp/d'
+	config '.process.capabilities[] = ["CAP_CHOWN"]'
+	chown $user "$bundle/config.json"
+	run as_user SKIFF_KERNELS="$home/kernels" "$home/skiff" run --sandbox qemu -b "$bundle" "$id"
+	is 0 "$status"
+	is 0 "${lines[0]}"
+	is 0:0 "${lines[1]}"
+	says "Invalid argument"
+	is 65534:65534 "$(stat -c %u:%g "$bundle/rootfs/tmp/mine")"
+	sub 65536
+	run as_user SKIFF_KERNELS="$home/kernels" "$home/skiff" run --sandbox qemu -b "$bundle" "$id"
+	is 0 "$status"
+	is 7:8 "${lines[2]}"
+	is 200006:200007 "$(stat -c %u:%g "$bundle/rootfs/tmp/mine")"
+}

@@ -1,6 +1,7 @@
 /* HOST: what a sandbox needs of this host: an engine, a kernel, an initramfs, its network. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,12 +102,27 @@ static error *find_engine(struct life *l)
 	return vm->program ? NULL : arena_exhausted();
 }
 
+/* Nodes outside of /dev, which is the guest's own, are the host's nodes: only a program that may
+ * make them, or a list of devices, is a reason. */
+static bool makes_devices(const struct spec *asked)
+{
+	const struct spec_capabilities *c = asked->process ? asked->process->capabilities : NULL;
+
+	if (c && c->bounding.bits & 1ULL << CAP_MKNOD)
+		return true;
+	for (size_t i = 0; asked->linux_ && i < asked->linux_->devices.n; i++)
+		if (!text_starts(asked->linux_->devices.v[i].path, "/dev/"))
+			return true;
+	return false;
+}
+
 /* Ours; another one is for comparisons. */
 static error *find_file_server(struct life *l)
 {
 	const char *other = getenv("SKIFF_FILE_SERVER");
 	auto_free char *own = NULL;
 
+	l->vm->makes_devices = makes_devices(l->vm->asked);
 	l->vm->foreign_file_server = other && *other;
 	if (!l->vm->foreign_file_server)
 		try(helper_own(OWN_FILE_SERVER, &own));

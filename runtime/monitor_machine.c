@@ -396,7 +396,8 @@ static error *start_file_server(struct monitor *m, const struct vm *vm, int cons
 		return error_errno("listen for the machine's file system");
 	snprintf(number, sizeof(number), "%s=%d", vm->foreign_file_server ? "--fd" : "--socket",
 		 fd);
-	char *own[] = { program, "--folder=/share", number, NULL };
+	char *own[] = { program, "--folder=/share", number, vm->makes_devices ? "--devices" : NULL,
+			NULL };
 	char *foreign[] = { program, number, "-o", options, "-o", "log_level=err", NULL };
 	return start(vm->foreign_file_server ? foreign : own, console, &fd, 1, NULL,
 		     vm->foreign_file_server ? 0 : CLONE_NEWPID, &m->file_server);

@@ -22,6 +22,7 @@ struct vm {
 	struct texts program_parameters;
 	const char *file_server;
 	bool foreign_file_server; /* a virtiofsd, not skiff-fs */
+	bool makes_devices;       /* device nodes on the root: config.json lets the program */
 	const char *kernel;
 	const char *initrd; /* ours: agent and modules, behind what config.json names */
 	const char *options;

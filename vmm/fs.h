@@ -126,7 +126,8 @@ struct fs_device {
 struct fs {
 	struct fs_nodes nodes;
 	struct fs_handles handles;
-	bool begun; /* INIT was there */
+	bool begun;         /* INIT was there */
+	bool makes_devices; /* the guest may make device nodes, which are the host's */
 	struct fs_device devices[FS_DEVICES_MAX];
 	size_t n_devices;
 	/* as whom files are made: set again only when another one asks */
@@ -201,5 +202,5 @@ must_use error *vhost_serve(int socket, struct fs *fs);
 /* --- fs_jail.c --- */
 
 /* Leaves everything but the folder behind: namespaces, root, capabilities, system calls. Opens the
- * root of what is served. */
-must_use error *fs_jail(const char *folder, int *root);
+ * root of what is served. devices: keeps the right to make their nodes. */
+must_use error *fs_jail(const char *folder, bool devices, int *root);

@@ -126,8 +126,7 @@ int fs_symlink(struct fs *fs, struct fs_request *r)
 	return answer_entry(fs, r, r->node, r->names[0]);
 }
 
-/* A device made by a guest would be one of the host's. Only overlayfs's mark for "removed" is none.
- */
+/* A device made by a guest is one of the host's. Only overlayfs's mark for "removed" is none. */
 int fs_mknod(struct fs *fs, struct fs_request *r)
 {
 	const struct fuse_mknod_in *in = r->args;
@@ -135,9 +134,12 @@ int fs_mknod(struct fs *fs, struct fs_request *r)
 
 	if (fd < 0)
 		return -fd;
-	if (S_ISBLK(in->mode) || (S_ISCHR(in->mode) && in->rdev))
+	if (!fs->makes_devices && (S_ISBLK(in->mode) || (S_ISCHR(in->mode) && in->rdev)))
 		return EPERM;
-	if (mknodat(fd, r->names[0], in->mode, 0) < 0)
+	/* the kernel's way to put a device's number into 32 bits */
+	dev_t device =
+		makedev(in->rdev >> 8 & 0xfff, (in->rdev >> 12 & 0xfff00) | (in->rdev & 0xff));
+	if (mknodat(fd, r->names[0], in->mode, device) < 0)
 		return errno;
 	return answer_entry(fs, r, r->node, r->names[0]);
 }

@@ -14,8 +14,8 @@
 #include "base/process.h"
 #include "vmm/fs.h"
 
-/* Files belong to anybody, and the guest has checked who may do what. Not CAP_MKNOD, no device is
- * made; not CAP_DAC_READ_SEARCH, by which files outside of the folder could be opened. */
+/* Files belong to anybody, and the guest has checked who may do what. Not CAP_DAC_READ_SEARCH, by
+ * which files outside of the folder could be opened. */
 static const int kept[] = { CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID,
 			    CAP_SETGID, CAP_SETUID,       CAP_SETFCAP };
 
@@ -69,13 +69,15 @@ static error *enter_folder(const char *folder, int *root)
 }
 
 /* The rights stay when files are made for somebody else (setfsuid(2)). */
-static error *drop_rights(void)
+static error *drop_rights(bool devices)
 {
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct data[2] = { 0 };
 
 	for (size_t i = 0; i < COUNT(kept); i++)
 		data[0].permitted |= 1U << kept[i];
+	if (devices)
+		data[0].permitted |= 1U << CAP_MKNOD;
 	data[0].effective = data[0].permitted;
 	if (prctl(PR_SET_SECUREBITS, SECURE_ALL_BITS | SECURE_ALL_LOCKS) < 0)
 		return error_errno("set securebits");
@@ -89,9 +91,9 @@ static error *drop_rights(void)
 	return prctl(PR_SET_DUMPABLE, 0) < 0 ? error_errno("PR_SET_DUMPABLE") : NULL;
 }
 
-error *fs_jail(const char *folder, int *root)
+error *fs_jail(const char *folder, bool devices, int *root)
 {
 	try(enter_folder(folder, root));
-	try(drop_rights());
+	try(drop_rights(devices));
 	return filter_allow(calls, COUNT(calls));
 }

@@ -12,12 +12,15 @@
 struct wishes {
 	const char *folder;
 	uint32_t socket, open;
+	bool devices;
 };
 
 static const struct option_row rows[] = {
 	{ "folder", 'f', OPT_TEXT, offsetof(struct wishes, folder), "DIR", "what is served" },
 	{ "socket", 's', OPT_U32, offsetof(struct wishes, socket), "FD",
 	  "a socket on which a vhost-user engine calls, once" },
+	{ "devices", 0, OPT_FLAG, offsetof(struct wishes, devices), "",
+	  "the guest may make device nodes, if the host may" },
 	{ "open", 0, OPT_U32, offsetof(struct wishes, open), "N",
 	  "of what the guest knows, what may be open at a time; half of what RLIMIT_NOFILE "
 	  "allows" },
@@ -65,8 +68,9 @@ static error *run(int argc, char **argv)
 		return error_errno("wait for the engine");
 	close((int)w.socket);
 	try(raise_limits(&w.open));
-	try_as(fs_jail(w.folder, &root), "jail");
+	try_as(fs_jail(w.folder, w.devices, &root), "jail");
 	try(fs_make(&fs, root, w.open));
+	fs.makes_devices = w.devices;
 	return vhost_serve(engine, &fs);
 }
 

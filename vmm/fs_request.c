@@ -216,10 +216,12 @@ int fs_destroy(struct fs *fs, struct fs_request *r)
 {
 	int root = take_fd(&fs->nodes.slots[FUSE_ROOT_ID].node->fd);
 	size_t open_max = fs->nodes.open_max;
+	bool devices = fs->makes_devices;
 
 	(void)r;
 	fs_free(fs);
 	auto_error error *e = fs_make(fs, root, open_max);
+	fs->makes_devices = devices;
 	return e ? error_code(e) : 0;
 }
 

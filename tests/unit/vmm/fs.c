@@ -241,6 +241,7 @@ static void numbers_that_mean_nothing(void)
 	CHECK(read_file(&g, fh, 0, 100) == EBADF);
 	CHECK(open_file(&g, node, O_RDONLY, &fh) == 0 && fh != last &&
 	      (uint32_t)fh == (uint32_t)last);
+	CHECK(read_file(&g, last, 0, 100) == EBADF);
 	/* who is forgotten is not found again under the number */
 	forget(&g, node, 1);
 	CHECK(get_attr(&g, node, NULL) == ESTALE);
@@ -577,6 +578,7 @@ static void engines_that_lie(void)
 		{ SET_FEATURES, 8, { ~0ULL }, false, "not offered" },
 		{ SET_FEATURES, 4, { 0 }, false, "of 4 bytes" },
 		{ SET_MEM_TABLE, 8 + 32, { 1, 0, MEMORY, 0, 0 }, false, "0 descriptors" },
+		{ SET_MEM_TABLE, 8 + 32, { 0, 0, MEMORY, 0, 0 }, true, "0 regions" },
 		{ SET_MEM_TABLE, 8 + 32, { 9, 0, MEMORY, 0, 0 }, true, "regions" },
 		{ SET_MEM_TABLE, 8 + 32, { 1, 0, 0, 0, 0 }, true, "no end" },
 		{ SET_MEM_TABLE, 8 + 32, { 1, ~0ULL, MEMORY, 0, 0 }, true, "no end" },
@@ -611,6 +613,8 @@ static void engines_that_lie(void)
 /* Rings that the guest has laid wrong. */
 static void rings_that_lie(void)
 {
+	static const char *const says[] = { "outside of the memory", "without an end",
+					    "descriptor 16", "indirect", "descriptor 16" };
 	static struct engine e;
 	struct vring_desc *desc;
 	struct vring_avail *avail;
@@ -623,7 +627,7 @@ static void rings_that_lie(void)
 		CHECK(tell(socket, SET_FEATURES, &(uint64_t){ VIRTIO_VERSION_1 }, 8, -1) == 0);
 		share_memory(&e, socket);
 		share_queue(&e, socket, 1);
-		desc[0] = (struct vring_desc){ BUFFERS, 100, 0, 0 };
+		desc[0] = desc[RING] = (struct vring_desc){ BUFFERS, 100, 0, 0 };
 		if (how == 0)
 			desc[0].addr = MEMORY - 50;
 		else if (how == 1)
@@ -637,6 +641,7 @@ static void rings_that_lie(void)
 		CHECK(write(e.kick, &one, sizeof(one)) == sizeof(one));
 		pthread_join(e.thread, NULL);
 		CHECK(e.why != NULL && error_code(e.why) == EPROTO);
+		CHECK(strstr(error_message(e.why), says[how]) != NULL);
 		error_free(e.why);
 		CHECK(pthread_create(&e.thread, NULL, serve, &e) == 0);
 		engine_end(&e, socket);

@@ -102,13 +102,18 @@ static error *find_engine(struct life *l)
 	return vm->program ? NULL : arena_exhausted();
 }
 
-/* Nodes outside of /dev, which is the guest's own, are the host's nodes: only a program that may
- * make them, or a list of devices, is a reason. */
+/* Nodes outside of a mount at /dev are the host's nodes: a program that may make them is a reason,
+ * or devices of config.json. */
 static bool makes_devices(const struct spec *asked)
 {
 	const struct spec_capabilities *c = asked->process ? asked->process->capabilities : NULL;
+	bool has_dev = false;
 
-	if (c && c->bounding.bits & 1ULL << CAP_MKNOD)
+	for (size_t i = 0; i < asked->mounts.n; i++) {
+		auto_free char *clean = path_clean(asked->mounts.v[i].destination);
+		has_dev |= clean && strcmp(clean, "/dev") == 0;
+	}
+	if (!has_dev || (c && c->bounding.bits & 1ULL << CAP_MKNOD))
 		return true;
 	for (size_t i = 0; asked->linux_ && i < asked->linux_->devices.n; i++)
 		if (!text_starts(asked->linux_->devices.v[i].path, "/dev/"))

@@ -1,12 +1,13 @@
 /* Kernels: an ELF file (a vmlinux, or another kernel with an entry for PVH) or Linux's bzImage. */
 #include <elf.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "vmm/boot.h"
 
-enum { SEGMENTS_MAX = 64, NOTES_MAX = 64 << 10 };
+enum { SEGMENTS_MAX = 64, SECTIONS_MAX = 256, NOTES_MAX = 64 << 10, PAGE = 4096 };
 enum { NOTE_PVH = 18 }; /* XEN_ELFNOTE_PHYS32_ENTRY */
 /* In a bzImage's first sectors (the kernel's Documentation/arch/x86/boot.rst). */
 enum {
@@ -38,9 +39,53 @@ static error *read_at(int fd, uint64_t offset, void *data, uint64_t len)
 
 /* --- ELF --- */
 
-static error *load_segment(int fd, uint64_t size, const struct memory *memory, const Elf64_Phdr *p,
-			   struct kernel *out)
+/* Sections, of which the page cache has the pages once for all machines. */
+struct sections {
+	Elf64_Shdr v[SECTIONS_MAX];
+	unsigned n;
+};
+
+/* The bytes of the segment from *done on up to an offset, copied. */
+static error *copy_until(int fd, uint64_t until, uint8_t *to, const Elf64_Phdr *p, uint64_t *done)
 {
+	uint64_t from = *done;
+
+	*done = until;
+	return until > from ? read_at(fd, p->p_offset + from, to + from, until - from) : NULL;
+}
+
+/* Whole pages of data that is never written are mapped, not copied. Not of the text: Linux rewrites
+ * most of it for the processor that it finds, and each page of a mapping would be copied then, at
+ * two exits. What lies between sections the kernel gives to its allocator, and may be shared with
+ * other processes then. */
+static error *share_section(int fd, uint8_t *to, const Elf64_Phdr *p, const Elf64_Shdr *s,
+			    uint64_t *done)
+{
+	if (s->sh_type != SHT_PROGBITS || !(s->sh_flags & SHF_ALLOC) ||
+	    s->sh_flags & (SHF_WRITE | SHF_EXECINSTR) || s->sh_offset < p->p_offset ||
+	    s->sh_offset - p->p_offset > p->p_filesz ||
+	    s->sh_size > p->p_filesz - (s->sh_offset - p->p_offset))
+		return NULL;
+	uint64_t from = (s->sh_offset + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+	uint64_t end = (s->sh_offset + s->sh_size) & ~(uint64_t)(PAGE - 1);
+	if (end <= from || (p->p_paddr - p->p_offset) % PAGE || from - p->p_offset < *done)
+		return NULL;
+	from -= p->p_offset;
+	end -= p->p_offset;
+	try(copy_until(fd, from, to, p, done));
+	if (mmap(to + from, end - from, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
+		 (off_t)(p->p_offset + from)) == MAP_FAILED)
+		return NULL; /* then it is copied */
+	madvise(to + from, end - from, MADV_DONTDUMP);
+	*done = end;
+	return NULL;
+}
+
+static error *load_segment(int fd, uint64_t size, const struct memory *memory, const Elf64_Phdr *p,
+			   const struct sections *sections, struct kernel *out)
+{
+	uint64_t done = 0;
+
 	if (p->p_filesz > p->p_memsz || p->p_offset > size || p->p_filesz > size - p->p_offset)
 		return error_said(EINVAL, "a segment lies outside of the file");
 	if (!p->p_memsz)
@@ -53,7 +98,9 @@ static error *load_segment(int fd, uint64_t size, const struct memory *memory, c
 		return error_said(ENOMEM, "the kernel needs more memory than the machine has");
 	if (p->p_paddr + p->p_memsz > out->end)
 		out->end = p->p_paddr + p->p_memsz;
-	return read_at(fd, p->p_offset, to, p->p_filesz);
+	for (unsigned i = 0; !(p->p_flags & PF_W) && i < sections->n; i++)
+		try(share_section(fd, to, p, &sections->v[i], &done));
+	return copy_until(fd, p->p_filesz, to, p, &done);
 }
 
 /* Notes tell Linux from other kernels, and where PVH enters. */
@@ -86,10 +133,22 @@ static error *read_notes(int fd, const Elf64_Phdr *p, bool *is_linux, uint64_t *
 	return NULL;
 }
 
+/* They only say what can be shared: a file without any is loaded all the same. */
+static error *read_sections(int fd, uint64_t size, const Elf64_Ehdr *e, struct sections *out)
+{
+	out->n = 0;
+	if (e->e_shentsize != sizeof(Elf64_Shdr) || e->e_shnum > SECTIONS_MAX ||
+	    e->e_shoff > size || e->e_shnum * sizeof(Elf64_Shdr) > size - e->e_shoff)
+		return NULL;
+	out->n = e->e_shnum;
+	return read_at(fd, e->e_shoff, out->v, out->n * sizeof(Elf64_Shdr));
+}
+
 static error *load_elf(int fd, uint64_t size, const struct memory *memory, struct kernel *out)
 {
 	Elf64_Ehdr e;
 	Elf64_Phdr segments[SEGMENTS_MAX];
+	struct sections sections;
 	bool is_linux = false;
 	uint64_t pvh = 0;
 
@@ -98,10 +157,11 @@ static error *load_elf(int fd, uint64_t size, const struct memory *memory, struc
 	    e.e_phentsize != sizeof(Elf64_Phdr) || e.e_phnum > SEGMENTS_MAX || !e.e_phnum)
 		return error_said(EINVAL, "no kernel for 64-bit x86");
 	try(read_at(fd, e.e_phoff, segments, e.e_phnum * sizeof(Elf64_Phdr)));
+	try(read_sections(fd, size, &e, &sections));
 	for (unsigned i = 0; i < e.e_phnum; i++) {
 		const Elf64_Phdr *p = &segments[i];
 		if (p->p_type == PT_LOAD)
-			try(load_segment(fd, size, memory, p, out));
+			try(load_segment(fd, size, memory, p, &sections, out));
 		if (p->p_type == PT_NOTE)
 			try(read_notes(fd, p, &is_linux, &pvh));
 	}

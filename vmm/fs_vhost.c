@@ -72,23 +72,6 @@ static error *map_region(struct vhost *v, const struct vhost_region *r, int fd)
 	return NULL;
 }
 
-static error *set_memory(struct vhost *v, const struct vhost_message *m, const int *fds, size_t n)
-{
-	if (m->memory.n > VHOST_REGIONS || m->memory.n != n ||
-	    m->size != 8 + n * sizeof(struct vhost_region))
-		return error_said(EPROTO, "%u regions of memory with %zu descriptors", m->memory.n,
-				  n);
-	for (int i = 0; i < QUEUES; i++)
-		if (v->queues[i].kick.fd >= 0)
-			return error_said(EPROTO, "other memory for queues that run");
-	drop_memory(v);
-	for (size_t i = 0; i < n; i++) {
-		const struct vhost_region region = m->memory.regions[i];
-		try(map_region(v, &region, fds[i]));
-	}
-	return NULL;
-}
-
 /* Where the guest sees what the engine sees at `address`. */
 static error *guest_address(const struct vhost *v, uint64_t address, uint64_t *out)
 {
@@ -124,18 +107,45 @@ static void stop_queue(struct queue *q)
 	q->waiting = false;
 }
 
-static error *start_queue(struct vhost *v, struct queue *q, int kick)
+/* Where the engine said, from its base on. */
+static error *place_queue(struct vhost *v, struct queue *q)
 {
-	stop_queue(q);
 	try(guest_address(v, q->address.desc, &q->q.desc_at));
 	try(guest_address(v, q->address.avail, &q->q.avail_at));
 	try(guest_address(v, q->address.used, &q->q.used_at));
 	try(virtq_start(&q->q, &v->memory, v->features & VIRTIO_EVENT_IDX));
 	q->q.next_avail = q->base;
 	q->q.next_used = q->q.told = q->base;
+	return NULL;
+}
+
+static error *start_queue(struct vhost *v, struct queue *q, int kick)
+{
+	stop_queue(q);
+	try(place_queue(v, q));
 	q->kick = (struct watch){ .fd = kick, .events = POLLIN, .ready = kicked, .context = q };
 	q->waiting = true;
 	return loop_watch(&v->loop, &q->kick);
+}
+
+static error *set_memory(struct vhost *v, const struct vhost_message *m, const int *fds, size_t n)
+{
+	if (m->memory.n > VHOST_REGIONS || m->memory.n != n ||
+	    m->size != 8 + n * sizeof(struct vhost_region))
+		return error_said(EPROTO, "%u regions of memory with %zu descriptors", m->memory.n,
+				  n);
+	drop_memory(v);
+	for (size_t i = 0; i < n; i++) {
+		const struct vhost_region region = m->memory.regions[i];
+		try(map_region(v, &region, fds[i]));
+	}
+	/* queues that run go on, wherever they are now: each request is answered by then */
+	for (int i = 0; i < QUEUES; i++)
+		if (v->queues[i].kick.fd >= 0) {
+			v->queues[i].base = v->queues[i].q.next_avail;
+			try(place_queue(v, &v->queues[i]));
+		}
+	return NULL;
 }
 
 static error *serve_queue(struct vhost *v, struct queue *q)

@@ -547,6 +547,8 @@ static void through_a_queue(void)
 	share_memory(&e, socket);
 	share_queue(&e, socket, 1);
 	for (uint16_t i = 0; i < 40; i++) {
+		if (i == 20) /* an engine may lay its memory anew at any time */
+			share_memory(&e, socket);
 		put_request(&e, i, &init, sizeof(init));
 		struct pollfd told = { e.call, POLLIN, 0 };
 		CHECK(poll(&told, 1, 10000) == 1 && read(e.call, &count, 8) == 8);

@@ -69,7 +69,7 @@ $(patsubst %.c,$B/%.o,$(wildcard image/*.c)): MORE = $(shell pkg-config --cflags
            $(if $(filter libisal,$(IMAGE_LIBS)),-DHAVE_ISAL)
 
 KERNEL_LIBS := libarchive yajl
-KERNEL_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base/*.c vmm/kernel_*.c)))
+KERNEL_OBJ := $(patsubst %.c,$B/%.o,$(filter-out base/fortified.c,$(wildcard base/*.c vmm/kernel_*.c) vmm/store.c))
 
 HOT_SRC := $(filter-out runtime/init_% runtime/monitor_% vmm/kernel_% $(VMM_SRC) $(FS_SRC) base/fortified.c,$(foreach f,base spec cgroup \
            vmm runtime cli,$(wildcard $f/*.c))) image/prepared.c netns/request.c

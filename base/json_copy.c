@@ -11,7 +11,7 @@ struct copy {
 	struct json *to;
 	int depth;
 	char *key; /* of the next value */
-	bool failed;
+	const char *reserved;
 };
 
 /* A key is written with its value. */
@@ -95,7 +95,7 @@ static int on_key(void *context, const unsigned char *text, size_t len)
 
 	free(c->key);
 	c->key = text_of(text, len);
-	return c->key != NULL;
+	return c->key && !(c->depth == 1 && c->reserved && strcmp(c->key, c->reserved) == 0);
 }
 
 static int open_object(void *context)
@@ -128,7 +128,7 @@ static int close_any(void *context)
 	return 1;
 }
 
-error *json_copy_members(struct json *to, const char *text, size_t len)
+error *json_copy_members(struct json *to, const char *text, size_t len, const char *reserved)
 {
 	static yajl_callbacks callbacks = {
 		.yajl_null = on_null,
@@ -141,7 +141,7 @@ error *json_copy_members(struct json *to, const char *text, size_t len)
 		.yajl_start_array = open_array,
 		.yajl_end_array = close_any,
 	};
-	struct copy c = { .to = to };
+	struct copy c = { .to = to, .reserved = reserved };
 	yajl_handle parser = yajl_alloc(&callbacks, NULL, &c);
 
 	if (!parser)

@@ -97,26 +97,73 @@ static error *load_modules(int *port)
 	return NULL;
 }
 
-/* The image that .vm.image names, below a writable layer in memory; or memory alone. */
-static error *mount_system(void)
+/* The machine's disk of that name, as the virtio specification lets a driver ask for it. */
+static bool find_disk(const char *name, char *device, size_t size)
 {
-	static const char *const types[] = { "ext4", "erofs", "squashfs", "xfs" };
+	char path[64];
 
-	try(mount_at("tmpfs", "/new", 0, "mode=0755"));
-	if (access("/dev/vda", F_OK) < 0)
-		return NULL;
-	try(path_make_folders("/new/lower", 0755));
-	try(path_make_folders("/new/upper", 0755));
-	try(path_make_folders("/new/work", 0755));
-	for (size_t i = 0; i < COUNT(types); i++) {
-		if (sys_mount("/dev/vda", "/new/lower", types[i], 1 /* MS_RDONLY */, NULL) < 0)
+	for (int letter = 'a'; letter <= 'z'; letter++) {
+		auto_free char *serial = NULL;
+		snprintf(path, sizeof(path), "/sys/block/vd%c/serial", letter);
+		auto_error error *e = file_read(AT_FDCWD, path, 64, &serial, NULL);
+		if (e || strcmp(serial, name) != 0)
 			continue;
-		if (sys_mount("overlay", "/new", "overlay", 0,
-			      "lowerdir=/new/lower,upperdir=/new/upper,workdir=/new/work") < 0)
-			return error_errno("mount .vm.image as the system");
+		snprintf(device, size, "/dev/vd%c", letter);
+		return true;
+	}
+	return false;
+}
+
+/* A disk's file system at `target`/lower, and at `target` itself the same below a writable layer in
+ * memory. */
+static error *mount_disk(const char *device, const char *target, const char *what)
+{
+	static const char *const types[] = { "erofs", "squashfs", "ext4", "xfs" };
+	char lower[64];
+	char upper[64];
+	char options[256];
+	struct stat st;
+
+	snprintf(lower, sizeof(lower), "%s/lower", target);
+	snprintf(upper, sizeof(upper), "%s/upper", target);
+	snprintf(options, sizeof(options), "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work",
+		 target, target, target);
+	for (size_t i = 0; i < COUNT(types); i++) {
+		if (sys_mount(device, lower, types[i], 1 /* MS_RDONLY */, NULL) < 0)
+			continue;
+		/* the uppermost layer's folder is the one that shows */
+		if (stat(lower, &st) < 0 || chown(upper, st.st_uid, st.st_gid) < 0 ||
+		    chmod(upper, st.st_mode & 07777) < 0)
+			return error_errno("%s", what);
+		if (sys_mount("overlay", target, "overlay", 0, options) < 0)
+			return error_errno("mount %s", what);
 		return NULL;
 	}
-	return error_new(errno, ".vm.image: the kernel finds no file system that it knows in it");
+	return error_said(EINVAL, "%s: the kernel finds no file system that it knows in it", what);
+}
+
+static error *make_layers(const char *target)
+{
+	static const char *const layers[] = { "lower", "upper", "work" };
+	char path[64];
+
+	try(mount_at("tmpfs", target, 0, "mode=0755"));
+	for (size_t i = 0; i < COUNT(layers); i++) {
+		snprintf(path, sizeof(path), "%s/%s", target, layers[i]);
+		try(path_make_folders(path, 0755));
+	}
+	return NULL;
+}
+
+/* The image that .vm.image names; or memory alone. */
+static error *mount_system(void)
+{
+	char device[16];
+
+	if (!find_disk(VM_DISK_SYSTEM, device, sizeof(device)))
+		return mount_at("tmpfs", "/new", 0, "mode=0755");
+	try(make_layers("/new"));
+	return mount_disk(device, "/new", ".vm.image");
 }
 
 /* The first root file system of a kernel cannot be pivoted away from: what containers do needs
@@ -153,6 +200,19 @@ static error *mount_file_systems(int *port)
 	try(path_make_folders(GUEST_BUNDLE, 0700));
 	try(path_make_folders(GUEST_PIDS, 0700));
 	return path_make_folders(GUEST_STATES, 0711);
+}
+
+/* The container's root, if it is an image. Also one that is read-only has a layer above it: for the
+ * places that mounts need. */
+static error *mount_root(int *port)
+{
+	char device[16];
+
+	(void)port;
+	if (!find_disk(VM_DISK_ROOT, device, sizeof(device)))
+		return NULL;
+	try(make_layers(VM_ROOT));
+	return mount_disk(device, VM_ROOT, ".root.path");
 }
 
 static error *loopback_up(int *port)
@@ -212,6 +272,7 @@ static const struct {
 	{ "load the modules", load_modules },
 	{ "leave the initramfs", leave_initramfs },
 	{ "mount the file systems", mount_file_systems },
+	{ "mount the root's image", mount_root },
 	{ "bring the loopback device up", loopback_up },
 	{ "open the port to the host", open_port },
 };

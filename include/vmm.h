@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/rows.h"
@@ -17,6 +18,19 @@ struct machine_tap {
 	const char *mac;
 };
 
+/* So much a second; 0: no limit. */
+struct machine_rate {
+	uint64_t bytes, requests; /* of a network device: packets */
+};
+
+/* A disk, which the guest may read. */
+struct machine_disk {
+	const char *name; /* by which the guest finds it */
+	const char *format;
+	int fd; /* open for reading, inherited */
+	struct machine_rate both, read, write;
+};
+
 struct machine {
 	const char *program; /* of the engine */
 	bool kvm;            /* else the processor is emulated */
@@ -26,15 +40,17 @@ struct machine {
 	const char *kernel; /* paths as the engine sees them */
 	const char *initrd;
 	const char *options; /* the kernel's command line */
-	const char *image;   /* NULL, or the disk /dev/vda, read-only */
-	const char *image_format;
+	const struct machine_disk *disks;
+	size_t n_disks;
 	const char *fs_socket; /* the file server listens there */
 	const char *fs_tag;
 	int agent; /* connected sockets, inherited */
 	const char *agent_name;
 	int console;
+	int metrics; /* our own engine answers there with its counts */
 	const struct machine_tap *taps;
 	size_t n_taps;
+	struct machine_rate net;  /* of each device and direction, by our own engine */
 	const struct texts *more; /* words that config.json adds, or NULL */
 };
 
@@ -48,6 +64,20 @@ must_use error *machine_qemu_words(const struct machine *m, struct strings *out)
 
 /* The command line of our own engine, skiff-vmm. Images are raw. */
 must_use error *machine_vmm_words(const struct machine *m, struct strings *out);
+
+/* --- store.c --- */
+
+/* Below a store: kernels out of bzImages, each unpacked once. */
+#define KERNEL_UNPACKED "unpacked"
+
+/* This user's own store of kernels; malloc()ed. */
+must_use error *kernel_store(char **out);
+/* Whether the file is a bzImage. */
+bool kernel_is_packed(int fd);
+/* Where the store has such a file unpacked, if it has: the name changes whenever the file does. */
+must_use error *kernel_unpacked_path(const char *store, const struct stat *of, char **out);
+/* ENOENT: it is not there. EPERM: others could have put it there, or could change it. */
+must_use error *kernel_check_unpacked(const char *path);
 
 /* --- initramfs.c --- */
 

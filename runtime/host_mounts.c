@@ -142,17 +142,29 @@ static void open_cgroup(const struct life *l, struct mount_row *row)
 	row->attr_set |= MOUNT_ATTR_RDONLY;
 }
 
-error *host_open_sources(struct life *l)
+static error *open_root(struct life *l)
 {
 	struct stat st;
 
 	if (stat(l->rootfs, &st) < 0)
 		return error_errno(".root.path: %s", l->rootfs);
+	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+		return error_said(ENOTDIR,
+				  ".root.path: %s is no folder; with --sandbox it may be an image "
+				  "of a file system",
+				  l->rootfs);
 	if (!S_ISDIR(st.st_mode))
 		return error_new(ENOTDIR, ".root.path: %s", l->rootfs);
 	l->fd[FD_ROOT] = sys_open_tree(AT_FDCWD, l->rootfs, OPEN_TREE_CLONE | AT_RECURSIVE);
 	if (l->fd[FD_ROOT] < 0 && errno != EPERM)
 		return error_errno(".root.path: open %s", l->rootfs);
+	return NULL;
+}
+
+error *host_open_sources(struct life *l)
+{
+	if (!l->vm || !l->vm->root_image)
+		try(open_root(l));
 	if (l->fd[FD_ROOT] >= 0 && l->spec->linux_->masked_paths.n)
 		l->fd[FD_NULL] = sys_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE);
 	for (size_t i = 0; i < l->mounts.n; i++) {

@@ -259,6 +259,51 @@ static error *find_initramfs(struct life *l)
 	return write_atomically(folder, vm->initrd, before, agent, modules);
 }
 
+/* Unpacks it, if it has not been; NULL when that cannot be done, which is told. */
+static error *unpack(const char *packed, char **out)
+{
+	auto_free char *program = NULL;
+	char verb[] = "unpack";
+	size_t len;
+
+	try(helper_own("skiff-kernel", &program));
+	char *argv[] = { program, verb, (char *)(uintptr_t)packed, NULL };
+	auto_error error *e = helper_output(argv, out, &len);
+	if (e)
+		log_warning("%s cannot be unpacked once for all, and unpacks itself at each start: "
+			    "%s",
+			    packed, error_message(e));
+	else
+		(*out)[strcspn(*out, "\n")] = '\0';
+	return NULL;
+}
+
+/* Our own engine is given what is in a bzImage, so that no guest has to unpack it. */
+static error *use_unpacked(struct life *l)
+{
+	struct vm *vm = l->vm;
+	auto_fd int fd = open(vm->kernel, O_RDONLY | O_CLOEXEC);
+	auto_free char *store = NULL;
+	auto_free char *path = NULL;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno("%s", vm->kernel);
+	if (!kernel_is_packed(fd))
+		return NULL;
+	try(kernel_store(&store));
+	try(kernel_unpacked_path(store, &st, &path));
+	auto_error error *e = kernel_check_unpacked(path);
+	if (e) {
+		free(take_ptr(&path));
+		try(unpack(vm->kernel, &path));
+	}
+	if (!path)
+		return NULL;
+	vm->kernel = arena_strdup(l->arena, path);
+	return vm->kernel ? NULL : arena_exhausted();
+}
+
 /* What a guest has no use for, and what takes a third of the time that Debian's kernel needs: tests
  * of ciphers, certificates, a file for each event that could be traced. quiet: a serial console
  * costs an exit for each character. */
@@ -309,14 +354,10 @@ error *host_find_machine(struct life *l)
 	} else {
 		try(find_kernel(l->arena, &vm->kernel));
 	}
-	if (asked && asked->image) {
-		vm->image = asked->image->path;
-		vm->image_format = arena_strdup(
-			l->arena, name_of(&image_format_names, asked->image->format.value));
-		if (access(vm->image, R_OK) < 0)
-			return error_errno(".vm.image.path: %s", vm->image);
-	}
+	try(vm_limit_disks(vm->asked, vm));
 	try(find_initramfs(l));
+	if (vm->engine == VM_KVM)
+		try(use_unpacked(l));
 	return make_options(l);
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/fd.h"
@@ -181,6 +182,18 @@ error *life_set_process(struct life *l, const struct spec_process *process, uint
 	return NULL;
 }
 
+/* A root that is a file is an image, which only the guest mounts. */
+static error *find_root_image(struct life *l, const struct spec *asked)
+{
+	const char *path;
+	struct stat st;
+
+	try(absolute_in_arena(l->arena, l->bundle, asked->root->path, &path));
+	if (stat(path, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)))
+		l->vm->root_image = path;
+	return NULL;
+}
+
 /* A sandbox walks another table, with the host's part of config.json. */
 static error *make_sandbox(const struct container_options *o, struct life *l)
 {
@@ -198,6 +211,7 @@ static error *make_sandbox(const struct container_options *o, struct life *l)
 	try(vm_with_options(asked, &o->vm, l->arena, &asked));
 	if (l->network && l->network->names)
 		try(vm_with_names(asked, l->network->names, l->arena, &asked));
+	try(find_root_image(l, asked));
 	return vm_divide(asked, l->rootless, l->arena, l->vm, &l->spec);
 }
 
@@ -252,6 +266,8 @@ static error *make_fixed(const struct runtime *rt, const struct container_option
 	f->sandbox = l->vm != NULL;
 	if (l->vm)
 		f->led_network = spec_namespace(l->spec, NS_NETWORK)->path;
+	if (l->vm && l->vm->n_disks)
+		f->disks = (struct texts){ (char **)l->vm->disk_paths, l->vm->n_disks };
 	f->detached = o->detach;
 	f->container_dir = o->container_dir ? arena_strdup(l->arena, o->container_dir) : NULL;
 	f->annotations = l->spec->annotations;

@@ -20,6 +20,16 @@ static bool has_layers(const struct life *l)
 	return false;
 }
 
+static bool has_root_image(const struct life *l)
+{
+	return l->vm->root_image;
+}
+
+static bool has_root_folder(const struct life *l)
+{
+	return !has_root_image(l);
+}
+
 /* clang-format off */
 const struct step vm_life[] = {
 	{ HOST, "reserve the id",                              NULL,                host_reserve, host_unreserve },
@@ -51,7 +61,8 @@ const struct step vm_life[] = {
 	{ INIT, "leave the host's executable",                 joins_none,          .reexecs = true },
 	{ INIT, "begin a session and a keyring",               NULL,                init_new_session },
 	{ INIT, "bring the loopback device up",                makes_network,       init_loopback_up },
-	{ INIT, "attach the root file system",                 NULL,                init_attach_root },
+	{ INIT, "attach the root file system",                 has_root_folder,     init_attach_root },
+	{ INIT, "cut the mounts off the host's",               has_root_image,      monitor_cut_off },
 	{ INIT, "mount the layers of the root",                has_layers,          init_mount_root },
 	{ INIT, "run the createContainer hooks",               has_container_hooks, init_hooks_create_container },
 	{ INIT, "open the terminal",                           has_terminal,        monitor_open_terminal },

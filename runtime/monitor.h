@@ -28,8 +28,9 @@ struct client {
 	struct client *next;
 	struct monitor *monitor;
 	struct watch watch;
-	uint32_t program; /* that it has started; 0: none */
-	bool ends_it;     /* the program is killed when the connection ends */
+	uint32_t program;  /* that it has started; 0: none */
+	bool ends_it;      /* the program is killed when the connection ends */
+	bool wants_counts; /* of the machine */
 };
 
 /* A request that the agent has not answered yet. */
@@ -44,7 +45,7 @@ struct monitor {
 	struct life *life;
 	struct loop loop;
 	struct wire wire;
-	struct watch port, signals, console, commands, start, caller;
+	struct watch port, signals, console, commands, start, caller, counts;
 	pid_t machine, file_server;
 	int proc; /* a procfs for the monitor's own root */
 	struct program *programs;
@@ -96,4 +97,10 @@ must_use error *programs_settle(struct monitor *m);
 /* monitor_command.c */
 must_use error *commands_watch(struct monitor *m);
 must_use error *client_tell(struct client *c, const struct wire_head *head, const void *payload);
+must_use error *client_refuse(struct client *c, int code, const char *why);
 void client_free(struct client *c);
+
+/* monitor_engine.c */
+must_use error *engine_watch(struct monitor *m);
+/* Asks the machine for its counts, for a client. */
+must_use error *engine_count(struct client *c);

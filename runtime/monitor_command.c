@@ -49,7 +49,7 @@ error *client_tell(struct client *c, const struct wire_head *head, const void *p
 	return NULL;
 }
 
-static error *refuse(struct client *c, int code, const char *why)
+error *client_refuse(struct client *c, int code, const char *why)
 {
 	struct wire_head head = { .type = WIRE_REPLY, .arg = (uint32_t)code };
 
@@ -70,19 +70,19 @@ static error *begin_exec(struct client *c, struct wire_head *head, const char *p
 	if (filter.len > head->len || (n != 1 && n != 3) || c->program) {
 		for (size_t i = 0; i < n; i++)
 			close(fds[i]);
-		return refuse(c, EINVAL, "exec: not such a message");
+		return client_refuse(c, EINVAL, "exec: not such a message");
 	}
 	if (m->finished || !program_find(m, 0)) {
 		for (size_t i = 0; i < n; i++)
 			close(fds[i]);
-		return refuse(c, ESRCH, "container not running");
+		return client_refuse(c, ESRCH, "container not running");
 	}
 	exec.id = ++m->last_id;
 	exec.len = head->len - filter.len;
 	e = program_new(m, exec.id, fds, n, c, &program);
 	if (e) {
 		auto_error error *said = e;
-		return refuse(c, error_code(said), error_message(said));
+		return client_refuse(c, error_code(said), error_message(said));
 	}
 	c->program = exec.id;
 	c->ends_it = head->id;
@@ -101,6 +101,8 @@ static error *take_message(struct client *c, struct wire_head *head, const char 
 		close(fds[i]);
 	head->id = c->program;
 	switch (head->type) {
+	case WIRE_MACHINE:
+		return engine_count(c);
 	case WIRE_SIZE:
 		return wire_put(&m->wire, head, payload);
 	case WIRE_SIGNAL:
@@ -110,7 +112,7 @@ static error *take_message(struct client *c, struct wire_head *head, const char 
 	case WIRE_OOM_KILLS:
 		return monitor_pass_on(m, c, head, payload);
 	default:
-		return refuse(c, EINVAL, "no such command");
+		return client_refuse(c, EINVAL, "no such command");
 	}
 }
 
@@ -137,7 +139,7 @@ static error *client_ready(struct watch *w, short events)
 	if (len < sizeof(head) || head.magic != WIRE_MAGIC || head.len != len - sizeof(head)) {
 		for (size_t i = 0; i < n; i++)
 			close(fds[i]);
-		return refuse(c, EINVAL, "not a message of this skiff");
+		return client_refuse(c, EINVAL, "not a message of this skiff");
 	}
 	return take_message(c, &head, data + sizeof(head), fds, n);
 }

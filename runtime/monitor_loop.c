@@ -247,6 +247,7 @@ error *monitor_watch(struct monitor *m)
 	try(loop_watch(&m->loop, &m->port));
 	try(loop_watch(&m->loop, &m->console));
 	try(loop_watch(&m->loop, &m->start));
+	try(engine_watch(m));
 	return commands_watch(m);
 }
 

@@ -99,31 +99,56 @@ static error *gather_mount(struct mount_row *row)
 	return move_tree(row->fd, target);
 }
 
-error *monitor_gather(struct life *l)
+static error *open_shared_root(struct life *l, int *out)
 {
+	struct mount_attr slave = { .propagation = MS_SLAVE };
 	auto_fd int root =
 		sys_open_tree(l->fd[FD_ROOT], "", AT_EMPTY_PATH | OPEN_TREE_CLONE | AT_RECURSIVE);
 
 	if (root < 0)
 		return error_errno("open the root file system");
-	struct mount_attr slave = { .propagation = MS_SLAVE };
 	if (sys_mount_setattr(root, "", AT_EMPTY_PATH | AT_RECURSIVE, &slave) < 0)
 		return error_errno("cut the root off the host's mounts");
+	*out = take_fd(&root);
+	return NULL;
+}
+
+static error *gather_root(struct life *l, int root)
+{
+	if (l->spec->root->readonly) {
+		make_mount_points(l, root);
+		try(make_read_only(root, "the root file system"));
+	}
+	return move_tree(root, STAGE "/share/rootfs");
+}
+
+/* Of an image the guest makes its root itself. */
+error *monitor_gather(struct life *l)
+{
+	auto_fd int root = -1;
+
+	if (!l->vm->root_image)
+		try(open_shared_root(l, &root));
 	/* in a user namespace the kernel makes one only while it sees another */
 	try(proc_open_private(&monitor_of(l)->proc));
 	if (sys_mount("tmpfs", STAGE, "tmpfs", 2 | 4, "mode=0755") < 0)
 		return error_errno("mount a root for the monitor");
 	try(path_make_folders(STAGE "/share/rootfs", 0755));
 	try(path_make_folders(STAGE "/share/mounts", 0755));
-	if (l->spec->root->readonly) {
-		make_mount_points(l, root);
-		try(make_read_only(root, "the root file system"));
-	}
-	try(move_tree(root, STAGE "/share/rootfs"));
+	if (root >= 0)
+		try(gather_root(l, root));
 	for (size_t i = 0; i < l->mounts.n; i++)
 		if (l->mounts.v[i].op == MOUNT_BIND)
 			try_as(gather_mount(&l->mounts.v[i]), "mounts[%zu] (%s)",
 			       l->mounts.v[i].index, l->mounts.v[i].target);
+	return NULL;
+}
+
+error *monitor_cut_off(struct life *l)
+{
+	(void)l;
+	if (sys_mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return error_errno("mount");
 	return NULL;
 }
 
@@ -243,8 +268,6 @@ static error *fill_root(struct life *l)
 		try(bring_device("/dev/kvm"));
 	try(bring_as(vm->kernel, "kernel"));
 	try(bring_as(vm->initrd, "initrd"));
-	if (vm->image)
-		try(bring_as(vm->image, "image"));
 	try(path_make_folders(STAGE "/run", 0755));
 	try(path_make_folders(STAGE "/tmp", 0755));
 	try(path_make_folders(STAGE "/proc", 0755));
@@ -280,6 +303,17 @@ static error *open_taps(const struct vm_network *net)
 	return NULL;
 }
 
+/* The machine's own user may not be allowed to. */
+static error *open_disks(struct vm *vm)
+{
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		vm->disks[i].fd = open(vm->disk_paths[i], O_RDONLY | O_CLOEXEC);
+		if (vm->disks[i].fd < 0)
+			return error_errno("open the disk %s", vm->disk_paths[i]);
+	}
+	return NULL;
+}
+
 /* The container's standard streams, opened anew where that needs the host's /proc. */
 static error *open_program(struct life *l, struct monitor *m)
 {
@@ -300,6 +334,7 @@ static error *open_program(struct life *l, struct monitor *m)
 error *monitor_leave_host(struct life *l)
 {
 	try(open_taps(&l->vm->network));
+	try(open_disks(l->vm));
 	try(fill_root(l));
 	if (chdir(STAGE) < 0 || sys_pivot_root(".", ".") < 0)
 		return error_errno("pivot_root");
@@ -403,12 +438,17 @@ static error *start_file_server(struct monitor *m, const struct vm *vm, int cons
 		     vm->foreign_file_server ? 0 : CLONE_NEWPID, &m->file_server);
 }
 
-static error *start_engine(struct life *l, struct monitor *m, int agent, int console)
+/* The machine's ends of what connects it with the monitor. */
+struct ends {
+	int agent, console, counts;
+};
+
+static error *start_engine(struct life *l, struct monitor *m, const struct ends *ends)
 {
 	const struct vm *vm = l->vm;
 	struct strings words = { 0 };
 	auto_fd int kvm = vm->engine == VM_KVM ? open("/dev/kvm", O_RDWR | O_CLOEXEC) : -1;
-	int kept[3 + TAPS_MAX] = { agent, console };
+	int kept[4 + TAPS_MAX + VM_DISKS] = { ends->agent, ends->console };
 	size_t n_kept = 2;
 	struct machine machine = {
 		.program = vm->program,
@@ -419,28 +459,34 @@ static error *start_engine(struct life *l, struct monitor *m, int agent, int con
 		.kernel = "/kernel",
 		.initrd = "/initrd",
 		.options = vm->options,
-		.image = vm->image ? "/image" : NULL,
-		.image_format = vm->image_format,
+		.disks = vm->disks,
+		.n_disks = vm->n_disks,
 		.fs_socket = "/run/fs",
 		.fs_tag = VM_TAG,
-		.agent = agent,
+		.agent = ends->agent,
+		.metrics = ends->counts,
 		.agent_name = VM_PORT,
-		.console = console,
+		.console = ends->console,
 		.taps = taps,
 		.n_taps = vm->network.devices.n,
+		.net = vm->net_rate,
 		.more = &vm->program_parameters,
 	};
 
 	if (vm->engine == VM_KVM && kvm < 0)
 		return error_errno("/dev/kvm");
-	if (kvm >= 0)
+	if (vm->engine == VM_KVM) {
 		kept[n_kept++] = kvm;
+		kept[n_kept++] = ends->counts;
+	}
 	for (size_t i = 0; i < machine.n_taps; i++)
 		kept[n_kept++] = taps[i].fd;
+	for (size_t i = 0; i < machine.n_disks; i++)
+		kept[n_kept++] = vm->disks[i].fd;
 	error *e = vm->engine == VM_KVM ? machine_vmm_words(&machine, &words)
 					: machine_qemu_words(&machine, &words);
 	if (!e)
-		e = start(words.v, console, kept, n_kept, vm, 0, &m->machine);
+		e = start(words.v, ends->console, kept, n_kept, vm, 0, &m->machine);
 	strings_free(&words);
 	return e;
 }
@@ -472,25 +518,36 @@ static error *lock_up(void)
 	return filter_allow(calls, COUNT(calls));
 }
 
+static error *connect_pair(int type, struct watch *ours, int *theirs)
+{
+	int ends[2];
+
+	if (socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_errno("socketpair");
+	fcntl(ends[0], F_SETFL, O_RDWR | O_NONBLOCK);
+	ours->fd = ends[0];
+	*theirs = ends[1];
+	return NULL;
+}
+
 error *monitor_start_machine(struct life *l)
 {
 	struct monitor *m = monitor_of(l);
-	int agent[2];
-	int console[2];
+	struct ends ends;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, agent) < 0 ||
-	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console) < 0)
-		return error_errno("socketpair");
-	m->wire.fd = agent[0];
-	m->console.fd = console[0];
-	fcntl(m->wire.fd, F_SETFL, O_RDWR | O_NONBLOCK);
-	fcntl(m->console.fd, F_SETFL, O_RDWR | O_NONBLOCK);
+	try(connect_pair(SOCK_STREAM, &m->port, &ends.agent));
+	try(connect_pair(SOCK_STREAM, &m->console, &ends.console));
+	try(connect_pair(SOCK_SEQPACKET, &m->counts, &ends.counts));
+	m->wire.fd = m->port.fd;
 	try(monitor_watch(m));
-	try(start_file_server(m, l->vm, console[1]));
-	try(start_engine(l, m, agent[1], console[1]));
-	close(agent[1]);
-	close(console[1]);
+	try(start_file_server(m, l->vm, ends.console));
+	try(start_engine(l, m, &ends));
+	close(ends.agent);
+	close(ends.console);
+	close(ends.counts);
 	for (size_t i = 0; i < l->vm->network.devices.n; i++)
 		close(taps[i].fd);
+	for (size_t i = 0; i < l->vm->n_disks; i++)
+		close(take_fd(&l->vm->disks[i].fd));
 	return lock_up();
 }

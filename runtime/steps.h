@@ -110,6 +110,7 @@ init_act(init_exec);
 
 /* monitor_*.c: INIT of a sandbox */
 init_act(monitor_gather);
+init_act(monitor_cut_off);
 init_act(monitor_open_terminal);
 init_act(monitor_leave_host);
 init_act(monitor_start_machine);

@@ -6,11 +6,18 @@
 #include "runtime.h"
 #include "runtime/life.h"
 #include "runtime/vm_shapes.h"
+#include "vmm.h"
 
-#define VM_PORT      "skiff.agent"      /* the name of the console's port to the agent */
-#define VM_TAG       "skiff"            /* of the file system that the guest mounts */
-#define VM_SHARE     "/run/skiff/share" /* where it mounts it: rootfs, mounts/N */
-#define VM_CONTAINER "sandbox"          /* the container's id in there */
+#define VM_PORT        "skiff.agent"      /* the name of the console's port to the agent */
+#define VM_TAG         "skiff"            /* of the file system that the guest mounts */
+#define VM_SHARE       "/run/skiff/share" /* where it mounts it: rootfs, mounts/N */
+#define VM_CONTAINER   "sandbox"          /* the container's id in there */
+
+#define VM_DISK_SYSTEM "system"          /* the guest's system: .vm.image */
+#define VM_DISK_ROOT   "root"            /* the container's root: a file at .root.path */
+#define VM_ROOT        "/run/skiff/root" /* where the guest mounts that */
+
+enum { VM_DISKS = 2 };
 
 enum vm_choice { VM_NONE, VM_AUTO, VM_QEMU, VM_KVM };
 
@@ -26,7 +33,11 @@ struct vm {
 	const char *kernel;
 	const char *initrd; /* ours: agent and modules, behind what config.json names */
 	const char *options;
-	const char *image, *image_format;
+	const char *root_image; /* NULL: the root is a folder, which the host shares */
+	struct machine_disk disks[VM_DISKS];
+	const char *disk_paths[VM_DISKS];
+	size_t n_disks;
+	struct machine_rate disk_rate, net_rate; /* that annotations ask for */
 	uint32_t vcpus;
 	uint64_t memory;    /* bytes */
 	const char *config; /* config.json as the guest gets it */
@@ -40,6 +51,16 @@ extern const struct step vm_life[]; /* life_vm.c */
 
 /* vm_spec.c: which engine the bundle, an annotation or the command line asks for. */
 must_use error *vm_choose(const struct spec *spec, const char *option, enum vm_choice *out);
+/* vm_disks.c: which disks the machine has, and how fast they and its network may be. */
+must_use error *vm_list_disks(const struct spec *spec, struct arena *arena, struct vm *vm);
+/* Which limits of .linux.resources.blockIO are a disk's: those of the device that it lies on. Looks
+ * at the host's files. */
+must_use error *vm_limit_disks(const struct spec *spec, struct vm *vm);
+/* Whether blockIO has a limit for the device that this file lies on. */
+bool vm_has_limit_of(const struct spec_block_io *b, const char *path);
+/* What the guest is told of blockIO: its devices have other numbers. */
+void vm_guest_block_io(const struct spec_block_io *b, struct spec_block_io *guest);
+
 /* Of the limits those that are the host's part. */
 void vm_host_resources(const struct spec_resources *r, struct spec_resources *host);
 /* config.json with a vm section that has the options in it. */

@@ -168,8 +168,17 @@ error *vm_stats(const struct state *s, struct json *to)
 {
 	auto_free char *text = NULL;
 
+	auto_free char *counts = NULL;
+
 	try(vm_ask(s, WIRE_STATS, 0, NULL, &text));
-	return json_copy_members(to, text, strlen(text));
+	try(json_copy_members(to, text, strlen(text), "machine"));
+	auto_error error *e = vm_ask(s, WIRE_MACHINE, 0, NULL, &counts);
+	if (e) /* another engine counts nothing */
+		return error_code(e) == ENOTSUP ? NULL : take_ptr(&e);
+	json_object(to, "machine");
+	try_as(json_copy_members(to, counts, strlen(counts), NULL), "the machine's counts");
+	json_end(to);
+	return NULL;
 }
 
 error *vm_oom_kills(const struct state *s, uint64_t *out)
@@ -180,15 +189,34 @@ error *vm_oom_kills(const struct state *s, uint64_t *out)
 	return text_to_u64(text, out) ? NULL : error_new(EPROTO, "the guest's count");
 }
 
+/* The machine's are fixed; what the host's cgroup can still change is the rest. */
+static error *check_disks(const struct state *s, const struct spec_block_io *b)
+{
+	for (size_t i = 0; i < s->fixed->disks.n; i++)
+		if (vm_has_limit_of(b, s->fixed->disks.v[i]))
+			return error_said(ENOTSUP,
+					  ".blockIO: limits of the device below the machine's disk "
+					  "%s are fixed when it is made: make the container anew",
+					  s->fixed->disks.v[i]);
+	return NULL;
+}
+
 error *vm_update(const struct state *s, const struct spec_resources *resources)
 {
 	struct spec_resources host;
+	struct spec_resources guest = *resources;
+	struct spec_block_io block_io;
 	auto_json struct json *to = NULL;
 	auto_cgroup struct cgroup *c = NULL;
 	const char *text;
 
+	if (resources->block_io) {
+		try(check_disks(s, resources->block_io));
+		vm_guest_block_io(resources->block_io, &block_io);
+		guest.block_io = &block_io;
+	}
 	try(json_new(JSON_ONE_LINE, &to));
-	rows_write(&spec_resources_shape, resources, NULL, to);
+	rows_write(&spec_resources_shape, &guest, NULL, to);
 	try(json_finish(to, &text, NULL));
 	try(vm_ask(s, WIRE_UPDATE, 0, text, NULL));
 	vm_host_resources(resources, &host);

@@ -292,7 +292,7 @@ static error *guest_annotations(const struct spec *s, struct arena *arena, struc
 	if (!guest->annotations.v)
 		return arena_exhausted();
 	for (size_t i = 0; i < s->annotations.n; i++)
-		if (strcmp(s->annotations.v[i].key, ANNOTATION) != 0 &&
+		if (!text_starts(s->annotations.v[i].key, ANNOTATION) &&
 		    strcmp(s->annotations.v[i].key, HANDLER) != 0)
 			guest->annotations.v[guest->annotations.n++] = s->annotations.v[i];
 	return NULL;
@@ -303,6 +303,8 @@ static error *guest_config(const struct spec *s, bool rootless, struct arena *ar
 	struct spec guest = *s;
 	struct spec_linux linux_ = *s->linux_;
 	struct spec_root root = *s->root;
+	struct spec_resources resources = *s->linux_->resources;
+	struct spec_block_io block_io;
 	struct spec_hooks hooks = { 0 };
 	struct spec_process process;
 	auto_json struct json *to = NULL;
@@ -317,7 +319,12 @@ static error *guest_config(const struct spec *s, bool rootless, struct arena *ar
 	guest.hooks = &hooks;
 	guest.vm = NULL;
 	try(guest_annotations(s, arena, &guest));
-	root.path = arena_strdup(arena, VM_SHARE "/rootfs");
+	root.path = arena_strdup(arena, vm->root_image ? VM_ROOT : VM_SHARE "/rootfs");
+	linux_.resources = &resources;
+	if (resources.block_io) {
+		vm_guest_block_io(resources.block_io, &block_io);
+		resources.block_io = &block_io;
+	}
 	if (s->hooks)
 		hooks.start_container = s->hooks->start_container;
 	try(guest_mounts(s, arena, &guest));
@@ -436,6 +443,7 @@ error *vm_divide(const struct spec *spec, bool rootless, struct arena *arena, st
 	if (vm->memory < (uint64_t)MEMORY_MIN * MIB)
 		return error_said(EINVAL, ".vm.hwConfig.memory: a guest needs at least %d MiB",
 				  MEMORY_MIN);
+	try(vm_list_disks(spec, arena, vm));
 	try(guest_config(spec, rootless, arena, vm));
 	return host_spec(spec, rootless, arena, host);
 }

@@ -10,8 +10,11 @@
 must_use error *kernel_fetch(const char *store, const char *package);
 
 /* kernel_image.c: writes the ELF file that is packed in a bzImage; see the kernel's
- * Documentation/arch/x86/boot.rst. */
-must_use error *kernel_unpack(const char *bzimage, const char *vmlinux);
+ * Documentation/arch/x86/boot.rst. name is what errors call it. */
+must_use error *kernel_unpack(int bzimage, const char *name, int vmlinux);
+
+/* kernel_once.c: the same, into the store, unless it is there. *out is its path; malloc()ed. */
+must_use error *kernel_unpack_once(const char *store, const char *bzimage, char **out);
 
 /* kernel_modules.c: copies the modules that a guest needs out of lib/modules/VERSION, with what
  * they depend on, into the folder `to`, and writes to/order. */

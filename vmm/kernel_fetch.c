@@ -132,7 +132,11 @@ static error *take_kernel(const char *work, char **version)
 	try(print(&from, "%s/package/lib/modules/%s", work, *version));
 	try(print(&to, "%s/modules", folder));
 	try(path_make_folders(folder, 0755));
-	try(kernel_unpack(bzimage, vmlinux));
+	auto_fd int packed = open(bzimage, O_RDONLY | O_CLOEXEC);
+	auto_fd int fd = open(vmlinux, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (packed < 0 || fd < 0)
+		return error_errno("unpack %s to %s", bzimage, vmlinux);
+	try(kernel_unpack(packed, bzimage, fd));
 	return kernel_take_modules(from, to);
 }
 

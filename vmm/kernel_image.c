@@ -1,9 +1,8 @@
 #include <archive.h>
 #include <archive_entry.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "vmm/kernel.h"
@@ -83,7 +82,7 @@ static error *unpack(const char *payload, size_t len, int fd)
 	return e;
 }
 
-error *kernel_unpack(const char *bzimage, const char *vmlinux)
+error *kernel_unpack(int bzimage, const char *name, int vmlinux)
 {
 	auto_free char *data = NULL;
 	const char *payload = NULL;
@@ -91,15 +90,12 @@ error *kernel_unpack(const char *bzimage, const char *vmlinux)
 	size_t size = 0;
 	size_t len;
 
-	try(file_read(AT_FDCWD, bzimage, IMAGE_MAX, &data, &len));
-	try_as(find_payload(data, len, &payload, &size), "%s", bzimage);
-	auto_fd int fd = open(vmlinux, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return error_errno("make %s", vmlinux);
+	try_as(fd_read_all(bzimage, IMAGE_MAX, &data, &len), "%s", name);
+	try_as(find_payload(data, len, &payload, &size), "%s", name);
 	/* the last four bytes are the unpacked size; gzip alone has them as a part of itself */
 	bool is_gzip = (uint8_t)payload[0] == 0x1f && (uint8_t)payload[1] == 0x8b;
-	try_as(unpack(payload, is_gzip ? size : size - 4, fd), "%s", bzimage);
-	if (pread(fd, magic, 4, 0) != 4 || memcmp(magic, "\177ELF", 4) != 0)
-		return error_said(EINVAL, "%s: what it packs is no ELF file", bzimage);
+	try_as(unpack(payload, is_gzip ? size : size - 4, vmlinux), "%s", name);
+	if (pread(vmlinux, magic, 4, 0) != 4 || memcmp(magic, "\177ELF", 4) != 0)
+		return error_said(EINVAL, "%s: what it packs is no ELF file", name);
 	return NULL;
 }

@@ -8,27 +8,8 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "vmm.h"
 #include "vmm/kernel.h"
-
-/* The same places, in the same order, as runtime/host_vm.c looks for kernels. */
-static error *find_store(char **out)
-{
-	const char *asked = getenv("SKIFF_KERNELS");
-	const char *data = getenv("XDG_DATA_HOME");
-	const char *home = getenv("HOME");
-
-	if (asked)
-		*out = strdup(asked);
-	else if (geteuid() == 0)
-		*out = strdup("/var/lib/skiff/kernels");
-	else if (data)
-		*out = path_join(data, "skiff/kernels");
-	else if (home)
-		*out = path_join(home, ".local/share/skiff/kernels");
-	else
-		return error_said(0, "neither SKIFF_KERNELS nor HOME says where kernels are kept");
-	return *out ? NULL : error_new(ENOMEM, "the kernels' folder");
-}
 
 static error *fetch(const char *store, char **words)
 {
@@ -48,7 +29,7 @@ static error *list(const char *store, char **words)
 	current[n > 0 ? n : 0] = '\0';
 	for (struct dirent *d; (d = readdir(dir));)
 		if (d->d_name[0] != '.' && d->d_type == DT_DIR &&
-		    strncmp(d->d_name, "fetch.", 6) != 0)
+		    strncmp(d->d_name, "fetch.", 6) != 0 && strcmp(d->d_name, KERNEL_UNPACKED) != 0)
 			printf("%s%s\n", d->d_name,
 			       strcmp(d->d_name, current) == 0 ? " (current)" : "");
 	closedir(dir);
@@ -71,6 +52,17 @@ static error *remove_one(const char *store, char **words)
 	return path_remove_tree(AT_FDCWD, path);
 }
 
+static error *unpack(const char *store, char **words)
+{
+	auto_free char *path = NULL;
+
+	if (!words[0])
+		return error_said(EINVAL, "want: skiff kernel unpack FILE");
+	try(kernel_unpack_once(store, words[0], &path));
+	puts(path);
+	return NULL;
+}
+
 static const struct {
 	const char *verb;
 	const char *help;
@@ -80,6 +72,10 @@ static const struct {
 	  "fetch [PACKAGE]  download Debian's kernel for virtual machines, without installing it",
 	  fetch },
 	{ "ls", "ls               list the kernels", list },
+	{ "unpack",
+	  "unpack FILE      a bzImage: unpack it into the store, once; done by itself when it is "
+	  "used",
+	  unpack },
 	{ "rm", "rm VERSION       remove one", remove_one },
 };
 
@@ -94,7 +90,7 @@ static error *act(char **words)
 {
 	auto_free char *store = NULL;
 
-	try(find_store(&store));
+	try(kernel_store(&store));
 	for (size_t i = 0; i < COUNT(verbs); i++)
 		if (strcmp(verbs[i].verb, words[0]) == 0)
 			return verbs[i].act(store, words + 1);

@@ -28,22 +28,6 @@ static error *add_pair(struct strings *list, const char *option, const char *val
 	return strings_add(list, value);
 }
 
-/* A comma in a value is written twice. */
-static error *doubled_commas(const char *text, char **out)
-{
-	char *to = *out = malloc(2 * strlen(text) + 1);
-
-	if (!to)
-		return error_new(ENOMEM, "%s", text);
-	for (; *text; text++) {
-		*to++ = *text;
-		if (*text == ',')
-			*to++ = ',';
-	}
-	*to = '\0';
-	return NULL;
-}
-
 static error *add_memory(const struct machine *m, struct strings *out)
 {
 	unsigned long long mib = m->memory >> 20;
@@ -81,16 +65,41 @@ static error *add_devices(const struct machine *m, struct strings *out)
 	return add_pair(out, "-device", "virtio-rng-device");
 }
 
-static error *add_image(const struct machine *m, struct strings *out)
+/* It takes a limit of both directions, or one of each. */
+static error *add_drive(const struct machine_disk *d, size_t i, struct strings *out)
 {
-	auto_free char *path = NULL;
+	const struct {
+		const char *key;
+		uint64_t value;
+	} limits[] = {
+		{ "bps-total", d->both.bytes },  { "iops-total", d->both.requests },
+		{ "bps-read", d->read.bytes },   { "iops-read", d->read.requests },
+		{ "bps-write", d->write.bytes }, { "iops-write", d->write.requests },
+	};
+	char text[512];
+	size_t len = 0;
 
-	if (!m->image)
-		return NULL;
-	try(doubled_commas(m->image, &path));
+	text[0] = '\0';
+	for (size_t l = 0; l < COUNT(limits); l++)
+		if (limits[l].value)
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+						",throttling.%s=%llu", limits[l].key,
+						(unsigned long long)limits[l].value);
 	try(strings_add(out, "-drive"));
-	try(add(out, "if=none,id=image,readonly=on,format=%s,file=%s", m->image_format, path));
-	return add_pair(out, "-device", "virtio-blk-device,drive=image");
+	return add(out, "if=none,id=disk%zu,readonly=on,format=%s,file=/dev/fdset/%zu%s", i,
+		   d->format, i, text);
+}
+
+static error *add_disks(const struct machine *m, struct strings *out)
+{
+	for (size_t i = 0; i < m->n_disks; i++) {
+		try(strings_add(out, "-add-fd"));
+		try(add(out, "set=%zu,fd=%d", i, m->disks[i].fd));
+		try(add_drive(&m->disks[i], i, out));
+		try(strings_add(out, "-device"));
+		try(add(out, "virtio-blk-device,drive=disk%zu,serial=%s", i, m->disks[i].name));
+	}
+	return NULL;
 }
 
 static error *add_taps(const struct machine *m, struct strings *out)
@@ -131,7 +140,7 @@ error *machine_qemu_words(const struct machine *m, struct strings *out)
 	try(add_memory(m, out));
 	try(add_kernel(m, out));
 	try(add_devices(m, out));
-	try(add_image(m, out));
+	try(add_disks(m, out));
 	try(add_taps(m, out));
 	for (size_t i = 0; m->more && i < m->more->n; i++)
 		try(strings_add(out, m->more->v[i]));

@@ -56,6 +56,7 @@ struct virtio_device {
 	struct limit limits[VIRTIO_QUEUES];
 	struct watch timer; /* .fd below 0: no limits */
 	unsigned held;      /* queues that wait for it, as bits */
+	uint64_t alarm;     /* when it goes off, in nanoseconds; 0: not set */
 	int irq;            /* an eventfd that interrupts the guest */
 	uint64_t offered, accepted;
 	uint32_t features_word, driver_word, queue, status;
@@ -76,8 +77,12 @@ struct virtio_device {
 must_use error *virtio_init(struct virtio_device *d, const struct virtio_class *class,
 			    const struct memory *memory, struct loop *loop);
 void virtio_free(struct virtio_device *d);
-/* Each queue may have so much a second; 0: as much as it wants. */
-must_use error *virtio_limit(struct virtio_device *d, uint64_t bytes, uint64_t requests);
+/* A limit of the device's, which may have so much a second; 0: as much as it wants. */
+must_use error *virtio_limit(struct virtio_device *d, struct limit *l, uint64_t bytes,
+			     uint64_t requests);
+/* Whether it holds what comes next in the queue, which is then served when its time has come. A
+ * queue's own limit is asked by virtio_next. */
+bool virtio_must_wait(struct virtio_device *d, unsigned queue, struct limit *l);
 /* The registers; an error is the driver's fault and ends the machine. */
 must_use error *virtio_write(struct virtio_device *d, uint64_t offset, uint32_t value,
 			     unsigned len);
@@ -114,8 +119,13 @@ enum blk_mode {
 	BLK_COPY, /* the guest sees what it writes, and the image stays as it is */
 	BLK_WRITE,
 };
-must_use error *virtio_blk_new(const char *path, enum blk_mode mode, const struct memory *memory,
-			       struct loop *loop, struct virtio_device **out);
+/* fd: the image, which becomes the device's; name: by which the guest tells disks apart. */
+must_use error *virtio_blk_new(int fd, enum blk_mode mode, const char *name,
+			       const struct memory *memory, struct loop *loop,
+			       struct virtio_device **out);
+/* Of reads or of writes alone; those of both are virtio_limit's of the one queue. */
+must_use error *virtio_blk_limit(struct virtio_device *d, bool writes, uint64_t bytes,
+				 uint64_t requests);
 /* Takes no memory from the guest by itself: what the guest reports as free goes back to the host.
  */
 must_use error *virtio_balloon_new(const struct memory *memory, struct loop *loop,

@@ -1,4 +1,5 @@
-/* A disk: a raw image. A request is a header of 16 bytes, data, and a byte for how it went. */
+/* A disk: a raw image. A request is a header of 16 bytes, data, and a byte for how it went.
+ * Requests are served in their order: one that a limit holds holds those behind it. */
 #include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <stdlib.h>
@@ -17,8 +18,10 @@ struct blk {
 	int fd;
 	enum blk_mode mode;
 	uint64_t sectors;
-	int copy;         /* BLK_COPY: what is changed goes there */
-	uint8_t *changed; /* a bit for each sector */
+	char name[ID_LENGTH + 1];
+	struct limit read, write; /* beside that of both */
+	int copy;                 /* BLK_COPY: what is changed goes there */
+	uint8_t *changed;         /* a bit for each sector */
 };
 
 static bool is_changed(const struct blk *blk, uint64_t sector)
@@ -79,29 +82,30 @@ static uint8_t move(struct blk *blk, const struct chain *c, bool is_write, uint6
 	return VIRTIO_BLK_S_OK;
 }
 
-static uint8_t act(struct blk *blk, const struct chain *c, uint32_t *written)
+static uint8_t act(struct blk *blk, const struct chain *c, const struct virtio_blk_outhdr *head,
+		   uint32_t *written)
 {
-	static const char id[ID_LENGTH] = "skiff";
-	struct virtio_blk_outhdr head;
-
-	if (chain_read(c, 0, &head, sizeof(head)) != HEADER)
-		return VIRTIO_BLK_S_IOERR;
-	switch (head.type) {
+	switch (head->type) {
 	case VIRTIO_BLK_T_IN:
-		return move(blk, c, false, head.sector, written);
+		return move(blk, c, false, head->sector, written);
 	case VIRTIO_BLK_T_OUT:
-		return move(blk, c, true, head.sector, written);
+		return move(blk, c, true, head->sector, written);
 	case VIRTIO_BLK_T_FLUSH:
 		return blk->mode == BLK_WRITE && fdatasync(blk->fd) < 0 ? VIRTIO_BLK_S_IOERR
 									: VIRTIO_BLK_S_OK;
 	case VIRTIO_BLK_T_GET_ID:
 		if (c->in_len < ID_LENGTH + 1)
 			return VIRTIO_BLK_S_IOERR;
-		*written = (uint32_t)chain_write(c, 0, id, ID_LENGTH);
+		*written = (uint32_t)chain_write(c, 0, blk->name, ID_LENGTH);
 		return VIRTIO_BLK_S_OK;
 	default:
 		return VIRTIO_BLK_S_UNSUPP;
 	}
+}
+
+static struct limit *limit_of(struct blk *blk, uint32_t type)
+{
+	return type == VIRTIO_BLK_T_IN ? &blk->read : type == VIRTIO_BLK_T_OUT ? &blk->write : NULL;
 }
 
 static error *serve(struct virtio_device *d, unsigned queue)
@@ -111,16 +115,24 @@ static error *serve(struct virtio_device *d, unsigned queue)
 	bool got;
 
 	for (unsigned n = 0;;) {
+		struct virtio_blk_outhdr head;
 		uint32_t written = 0;
 		try(virtio_next(d, queue, &n, &c, &got));
 		if (!got)
 			break;
-		if (c.out_len < HEADER || c.in_len < 1)
+		if (c.in_len < 1 || chain_read(&c, 0, &head, sizeof(head)) != HEADER)
 			return error_said(EPROTO, "a request of %u and %u bytes", c.out_len,
 					  c.in_len);
-		uint8_t how = act(blk, &c, &written);
+		struct limit *own = limit_of(blk, head.type);
+		if (own && virtio_must_wait(d, queue, own)) {
+			virtq_unpop(&d->queues[queue]);
+			break;
+		}
+		uint8_t how = act(blk, &c, &head, &written);
 		chain_write(&c, c.in_len - 1, &how, 1);
 		virtio_spent(d, queue, c.out_len + c.in_len);
+		if (own)
+			limit_spend(own, c.out_len + c.in_len);
 		virtq_push(&d->queues[queue], c.head, written + 1);
 	}
 	virtio_told(d, queue);
@@ -157,7 +169,14 @@ static error *make_copy(struct blk *blk)
 	return blk->changed ? NULL : error_new(ENOMEM, "memory for what is written");
 }
 
-error *virtio_blk_new(const char *path, enum blk_mode mode, const struct memory *memory,
+error *virtio_blk_limit(struct virtio_device *d, bool writes, uint64_t bytes, uint64_t requests)
+{
+	struct blk *blk = (struct blk *)d;
+
+	return virtio_limit(d, writes ? &blk->write : &blk->read, bytes, requests);
+}
+
+error *virtio_blk_new(int fd, enum blk_mode mode, const char *name, const struct memory *memory,
 		      struct loop *loop, struct virtio_device **out)
 {
 	static const uint32_t parts = PARTS_MAX;
@@ -168,9 +187,12 @@ error *virtio_blk_new(const char *path, enum blk_mode mode, const struct memory 
 		return error_new(ENOMEM, "a device");
 	*out = &blk->d;
 	blk->mode = mode;
-	blk->fd = open(path, (mode == BLK_WRITE ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-	if (blk->fd < 0 || fstat(blk->fd, &st) < 0)
-		return error_errno("%s", path);
+	blk->fd = fd;
+	if (strlen(name) > ID_LENGTH)
+		return error_said(ENAMETOOLONG, "the disk's name '%s'", name);
+	strcpy(blk->name, name);
+	if (fstat(blk->fd, &st) < 0)
+		return error_errno("the disk %s", name);
 	off_t size = S_ISBLK(st.st_mode) ? lseek(blk->fd, 0, SEEK_END) : st.st_size;
 	blk->sectors = size > 0 ? (uint64_t)size / SECTOR : 0;
 	if (mode == BLK_COPY)

@@ -155,16 +155,16 @@ static error *time_is_up(struct watch *w, short events)
 		if (d->held & 1U << i)
 			virtio_kick(d, i);
 	d->held = 0;
+	d->alarm = 0;
 	pthread_mutex_unlock(&d->lock);
 	return NULL;
 }
 
-error *virtio_limit(struct virtio_device *d, uint64_t bytes, uint64_t requests)
+error *virtio_limit(struct virtio_device *d, struct limit *l, uint64_t bytes, uint64_t requests)
 {
-	if (!bytes && !requests)
+	limit_set(l, bytes, requests, nanoseconds());
+	if ((!bytes && !requests) || d->timer.fd >= 0)
 		return NULL;
-	for (unsigned i = 0; i < d->n_queues; i++)
-		limit_set(&d->limits[i], bytes, requests, nanoseconds());
 	d->timer =
 		(struct watch){ .fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK),
 				.events = POLLIN,
@@ -173,10 +173,11 @@ error *virtio_limit(struct virtio_device *d, uint64_t bytes, uint64_t requests)
 	return d->timer.fd < 0 ? error_errno("timerfd_create") : loop_watch(d->loop, &d->timer);
 }
 
-/* One timer for all queues: it may be early for one of them, which then waits again. */
-static bool must_wait(struct virtio_device *d, unsigned queue)
+/* One timer for all queues, for the first whose time comes: the others then wait again. */
+bool virtio_must_wait(struct virtio_device *d, unsigned queue, struct limit *l)
 {
-	uint64_t wait = d->timer.fd >= 0 ? limit_wait(&d->limits[queue], nanoseconds()) : 0;
+	uint64_t now = d->timer.fd >= 0 ? nanoseconds() : 0;
+	uint64_t wait = now ? limit_wait(l, now) : 0;
 	struct itimerspec at = { .it_value = { (time_t)(wait / 1000000000),
 					       (long)(wait % 1000000000) } };
 
@@ -184,6 +185,9 @@ static bool must_wait(struct virtio_device *d, unsigned queue)
 		return false;
 	d->count.held++;
 	d->held |= 1U << queue;
+	if (d->alarm && d->alarm <= now + wait)
+		return true;
+	d->alarm = now + wait;
 	timerfd_settime(d->timer.fd, 0, &at, NULL);
 	return true;
 }
@@ -196,7 +200,7 @@ void virtio_spent(struct virtio_device *d, unsigned queue, uint64_t bytes)
 error *virtio_next(struct virtio_device *d, unsigned queue, unsigned *n, struct chain *c, bool *got)
 {
 	*got = false;
-	if (must_wait(d, queue))
+	if (virtio_must_wait(d, queue, &d->limits[queue]))
 		return NULL;
 	if ((*n)++ < VIRTQ_MAX)
 		return virtq_pop(&d->queues[queue], c, got);

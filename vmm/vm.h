@@ -22,13 +22,13 @@ struct want {
 	uint32_t vcpus;
 	const char *kernel, *initrd, *options;
 	const char *fs, *fs_tag, *port;
-	const char *image, *vsock;
+	const char *vsock;
 	uint32_t cid;
-	const char *image_mode;
-	int64_t disk_bytes, net_bytes; /* a second; 0: no limit */
-	uint32_t disk_requests, net_packets;
-	uint32_t agent, console, kvm; /* descriptors; 0: none */
-	struct strings taps;          /* FD,MAC */
+	int64_t net_bytes; /* a second; 0: no limit */
+	uint32_t net_packets;
+	uint32_t agent, console, kvm, metrics_fd; /* descriptors; 0: none */
+	struct strings taps;                      /* FD,MAC */
+	struct strings disks;                     /* KEY=VALUE,... */
 	bool metrics, no_seccomp;
 };
 
@@ -121,9 +121,13 @@ void vm_stop(struct vm *vm, enum vm_end end, error *why);
 
 /* --- vm_metrics.c --- */
 
-/* From now on SIGUSR1 asks for them, on standard error. */
+/* From now on each message on the socket that was given is answered with them. */
 must_use error *metrics_watch(struct vm *vm);
 void metrics_write(const struct vm *vm, int fd);
+
+/* --- vm_disk.c: a disk, as --disk asks for it --- */
+
+must_use error *disk_make(struct vm *vm, const char *text, struct virtio_device **out);
 
 /* --- vm_kvm.c --- */
 

@@ -129,28 +129,20 @@ static error *make_rng(struct vm *vm)
 	return add_device(vm, d);
 }
 
-static bool has_image(const struct want *w)
+static bool has_disks(const struct want *w)
 {
-	return w->image;
+	return w->disks.n > 0;
 }
 
-static error *make_image(struct vm *vm)
+static error *make_disks(struct vm *vm)
 {
 	struct virtio_device *d;
 
-	static const char *const modes[] = {
-		[BLK_READ_ONLY] = "read-only", [BLK_COPY] = "copy", [BLK_WRITE] = "write"
-	};
-	const struct want *w = vm->want;
-	size_t mode = 0;
-
-	while (w->image_mode && mode < COUNT(modes) && strcmp(modes[mode], w->image_mode) != 0)
-		mode++;
-	if (mode == COUNT(modes))
-		return error_said(EINVAL, "--image-mode: read-only, copy or write");
-	try(virtio_blk_new(w->image, (enum blk_mode)mode, &vm->memory, &vm->loop, &d));
-	try(virtio_limit(d, (uint64_t)w->disk_bytes, w->disk_requests));
-	return add_device(vm, d);
+	for (size_t i = 0; i < vm->want->disks.n; i++) {
+		try_as(disk_make(vm, vm->want->disks.v[i], &d), "--disk %s", vm->want->disks.v[i]);
+		try(add_device(vm, d));
+	}
+	return NULL;
 }
 
 static bool has_taps(const struct want *w)
@@ -171,7 +163,9 @@ static error *make_tap(struct vm *vm, const char *text)
 	    text[end])
 		return error_said(EINVAL, "--tap %s: want FD,MAC", text);
 	try(virtio_net_new(fd, mac, &vm->memory, &vm->loop, &d));
-	try(virtio_limit(d, (uint64_t)vm->want->net_bytes, vm->want->net_packets));
+	for (unsigned i = 0; i < d->n_queues; i++)
+		try(virtio_limit(d, &d->limits[i], (uint64_t)vm->want->net_bytes,
+				 vm->want->net_packets));
 	return add_device(vm, d);
 }
 
@@ -193,6 +187,11 @@ static error *make_vsock(struct vm *vm)
 
 	try(virtio_vsock_new(vm->want->vsock, vm->want->cid, &vm->memory, &vm->loop, &d));
 	return add_device(vm, d);
+}
+
+static bool has_metrics(const struct want *w)
+{
+	return w->metrics_fd > 0;
 }
 
 static error *make_balloon(struct vm *vm)
@@ -261,13 +260,13 @@ static const struct part {
 	{ "file system",                has_fs,      make_fs },
 	{ "random numbers",             NULL,        make_rng },
 	{ "memory that comes back",     NULL,        make_balloon },
-	{ "disk",                       has_image,   make_image },
+	{ "disks",                      has_disks,   make_disks },
 	{ "network devices",            has_taps,    make_taps },
 	{ "stream sockets",             has_vsock,   make_vsock },
 	{ "kernel",                     NULL,        boot_load },
 	{ "ACPI tables",                NULL,        boot_write_acpi },
 	{ "processors",                 NULL,        cpus_make },
-	{ "metrics",                    NULL,        metrics_watch },
+	{ "metrics",                    has_metrics, metrics_watch },
 };
 /* clang-format on */
 

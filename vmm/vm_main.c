@@ -22,11 +22,10 @@ static const struct option_row rows[] = {
 	{ "port", 0, OPT_TEXT, offsetof(struct want, port), "NAME", "the agent's port's name" },
 	{ "fs", 0, OPT_TEXT, offsetof(struct want, fs), "SOCKET", "of a vhost-user file server" },
 	{ "fs-tag", 0, OPT_TEXT, offsetof(struct want, fs_tag), "TAG", "the file system's name" },
-	{ "image", 0, OPT_TEXT, offsetof(struct want, image), "FILE", "a raw image, /dev/vda" },
-	{ "image-mode", 0, OPT_TEXT, offsetof(struct want, image_mode), "MODE",
-	  "read-only (as it is by itself), copy: what is written is gone at the end, or write" },
-	{ "disk-bytes", 0, OPT_BYTES, offsetof(struct want, disk_bytes), "SIZE", "a second" },
-	{ "disk-requests", 0, OPT_U32, offsetof(struct want, disk_requests), "N", "a second" },
+	{ "disk", 0, OPT_MANY, offsetof(struct want, disks), "KEY=VALUE,...",
+	  "a disk of a raw image: file, or fd of one that is open; name; mode: read-only (as it is "
+	  "by itself), copy (what is written is gone at the end) or write; bytes, requests, "
+	  "read-bytes, read-requests, write-bytes, write-requests: so much a second" },
 	{ "net-bytes", 0, OPT_BYTES, offsetof(struct want, net_bytes), "SIZE",
 	  "a second, of each device and direction" },
 	{ "net-packets", 0, OPT_U32, offsetof(struct want, net_packets), "N",
@@ -36,6 +35,8 @@ static const struct option_row rows[] = {
 	{ "cid", 0, OPT_U32, offsetof(struct want, cid), "N", "the guest's address there" },
 	{ "tap", 0, OPT_MANY, offsetof(struct want, taps), "FD,MAC", "a network device's tap" },
 	{ "metrics", 0, OPT_FLAG, offsetof(struct want, metrics), "", "print counts at the end" },
+	{ "metrics-fd", 0, OPT_U32, offsetof(struct want, metrics_fd), "FD",
+	  "a socket of messages: each is answered with the counts" },
 	{ "no-seccomp", 0, OPT_FLAG, offsetof(struct want, no_seccomp), "",
 	  "no system call filters, for debugging" },
 };

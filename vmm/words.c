@@ -22,6 +22,18 @@ static error *add(struct strings *list, const char *option, const char *fmt, ...
 	return strings_add(list, text);
 }
 
+/* 0 is no limit there, too. */
+static error *add_disk(const struct machine_disk *d, struct strings *out)
+{
+	return add(out, "--disk",
+		   "name=%s,fd=%d,bytes=%llu,requests=%llu,read-bytes=%llu,read-requests=%llu,"
+		   "write-bytes=%llu,write-requests=%llu",
+		   d->name, d->fd, (unsigned long long)d->both.bytes,
+		   (unsigned long long)d->both.requests, (unsigned long long)d->read.bytes,
+		   (unsigned long long)d->read.requests, (unsigned long long)d->write.bytes,
+		   (unsigned long long)d->write.requests);
+}
+
 error *machine_vmm_words(const struct machine *m, struct strings *out)
 {
 	try(strings_add(out, m->program));
@@ -33,11 +45,16 @@ error *machine_vmm_words(const struct machine *m, struct strings *out)
 	try(add(out, "--options", "%s", m->options));
 	try(add(out, "--console", "%d", m->console));
 	try(add(out, "--agent", "%d", m->agent));
+	try(add(out, "--metrics-fd", "%d", m->metrics));
 	try(add(out, "--port", "%s", m->agent_name));
 	try(add(out, "--fs", "%s", m->fs_socket));
 	try(add(out, "--fs-tag", "%s", m->fs_tag));
-	if (m->image)
-		try(add(out, "--image", "%s", m->image));
+	for (size_t i = 0; i < m->n_disks; i++)
+		try(add_disk(&m->disks[i], out));
+	if (m->net.bytes)
+		try(add(out, "--net-bytes", "%llu", (unsigned long long)m->net.bytes));
+	if (m->net.requests)
+		try(add(out, "--net-packets", "%llu", (unsigned long long)m->net.requests));
 	for (size_t i = 0; i < m->n_taps; i++)
 		try(add(out, "--tap", "%d,%s", m->taps[i].fd, m->taps[i].mac));
 	for (size_t i = 0; m->more && i < m->more->n; i++)

@@ -27,8 +27,10 @@ void json_double(struct json *j, const char *key, double value);
 void json_null(struct json *j, const char *key);
 
 /* --- json_copy.c: the members of the object that text holds go into the object that was begun
- * last. EPROTO when it is no object; what came before the fault is written then. */
-must_use error *json_copy_members(struct json *j, const char *text, size_t len);
+ * last. EPROTO when it is no object, or has a member `reserved` (NULL: any may be); what came
+ * before the fault is written then. */
+must_use error *json_copy_members(struct json *j, const char *text, size_t len,
+				  const char *reserved);
 
 /* The text so far, which lives as long as j; len may be NULL. */
 must_use error *json_finish(struct json *j, const char **text, size_t *len);

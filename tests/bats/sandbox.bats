@@ -344,6 +344,92 @@ monitor_children() { # the machine and its file server
 	says /bin/busybox
 }
 
+# The bundle's root becomes an image, and nothing else is left of it.
+root_image() { # EROFS-OR-SQUASHFS-OR-EXT4
+	case $1 in
+	erofs) mkfs.erofs "$bundle/root.image" "$bundle/rootfs" ;;
+	squashfs) mksquashfs "$bundle/rootfs" "$bundle/root.image" -quiet -no-progress ;;
+	ext4) truncate -s 32M "$bundle/root.image" && mkfs.ext4 -q -d "$bundle/rootfs" "$bundle/root.image" ;;
+	esac >/dev/null 2>&1
+	rm -r "$bundle/rootfs"
+	config '.root.path = "root.image"'
+}
+
+@test "the container's root is an image: erofs, squashfs, ext4; what is written stays in the guest" {
+	local kind sum
+	for kind in erofs squashfs ext4; do
+		cp -a "$BATS_RUN_TMPDIR/busybox/rootfs" "$bundle/rootfs.$kind"
+		rm -rf "$bundle/rootfs"
+		mv "$bundle/rootfs.$kind" "$bundle/rootfs"
+		chmod 751 "$bundle/rootfs"
+		chown 12:34 "$bundle/rootfs/root"
+		root_image "$kind"
+		chmod 600 "$bundle/root.image"
+		sum=$(md5sum <"$bundle/root.image")
+		inside 'stat -c "%a %u:%g" / /root; echo new >/bin/new; rm /bin/ls; cat /bin/new; grep " / " /proc/mounts; mount | grep -c virtiofs || true'
+		[[ $kind == ext4 ]] || is "751 0:0" "${lines[0]}" # mkfs.ext4 leaves it as it is
+		is "755 12:34" "${lines[1]}"
+		is new "${lines[2]}"
+		[[ ${lines[3]} == "overlay / overlay rw"* ]]
+		is 0 "${lines[4]}"
+		is "$sum" "$(md5sum <"$bundle/root.image")"
+		rm "$bundle/root.image"
+	done
+}
+
+@test "an image as root: read-only, with mounts of the host's at places that it lacks, exec and a user" {
+	mkdir "$BATS_TEST_TMPDIR/data"
+	echo of the host >"$BATS_TEST_TMPDIR/data/file"
+	root_image erofs
+	config '.root.readonly = true | .mounts += [{"destination": "/made/here", "source": $dir, "options": ["rbind", "ro"]}]' \
+		--arg dir "$BATS_TEST_TMPDIR/data"
+	launch
+	run in_container sh -c 'cat /made/here/file; touch /file'
+	is "of the host" "${lines[0]}"
+	says "Read-only file system"
+	run skiff exec --user 1000 "$id" id -u
+	is 1000
+	skiff update --pids-limit 9 "$id"
+	local device
+	device=$(stat -c %d "$bundle/root.image")
+	run -1 skiff update -r - "$id" <<<"{\"blockIO\": {\"throttleReadBpsDevice\": [{\"major\": $((device >> 8)), \"minor\": $((device & 255)), \"rate\": 1000}]}}"
+	says "fixed when it is made"
+}
+
+@test "an image as root that is none, or without a sandbox: said, and nothing is left" {
+	root_image erofs
+	head -c 100000 /dev/urandom >"$bundle/root.image"
+	args true
+	run ! skiff run -b "$bundle" "$id"
+	says ".root.path: the kernel finds no file system that it knows in it"
+	run -1 env -u SKIFF_SANDBOX "$SKIFF" --root "$root" run -b "$bundle" "$id"
+	says "with --sandbox it may be an image"
+	nothing_left
+}
+
+@test "limits of disk and network: those that hold, and those that cannot are refused by name" {
+	refused() { # KEY VALUE WORDS
+		config '.annotations = {"org.skiff.sandbox.\($key)": $value}' --arg key "$1" --arg value "$2"
+		run -1 skiff run -b "$bundle" "$id"
+		says "$3"
+	}
+	args true
+	refused disk-bytes 1000 "the machine has no disk"
+	root_image erofs
+	refused disk-bytes many ".annotations[org.skiff.sandbox.disk-bytes]: 'many' is no number of bytes above 0"
+	refused disk-bytes 0 "above 0"
+	refused disk-requests -1 ".annotations[org.skiff.sandbox.disk-requests]: '-1' is no number above 0"
+	refused net-packets 4294967296 "is no number above 0"
+	refused net-bytes 1m ".annotations[org.skiff.sandbox.net-bytes]: QEMU cannot limit a network; --sandbox kvm does"
+	nothing_left
+	# QEMU tells no counts: what it is told is what can be seen
+	config '.annotations = {"org.skiff.sandbox.disk-bytes": "5m", "org.skiff.sandbox.disk-requests": "1000"} | .process.args = ["sleep", "1000"]'
+	launch
+	tr '\0' ' ' <"/proc/$(pgrep -P "$(pid_of)" qemu-system)/cmdline" >"$BATS_TEST_TMPDIR/words"
+	holds "$BATS_TEST_TMPDIR/words" "throttling.bps-total=5242880,throttling.iops-total=1000"
+	holds "$BATS_TEST_TMPDIR/words" "serial=root"
+}
+
 @test "an initramfs of one's own comes before skiff's" {
 	mkdir -p "$BATS_TEST_TMPDIR/early"
 	echo mine >"$BATS_TEST_TMPDIR/early/mine"

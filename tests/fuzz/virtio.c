@@ -55,7 +55,7 @@ static error *make_device(unsigned which, struct virtio_device **d)
 			close(fd);
 			has_disk = true;
 		}
-		return virtio_blk_new(disk, BLK_COPY, &memory, &loop, d);
+		return virtio_blk_new(open(disk, O_RDWR | O_CLOEXEC), BLK_COPY, "disk", &memory, &loop, d);
 	case 3: {
 		unlink("/dev/shm/skiff-fuzz-vsock");
 		error *e = virtio_vsock_new("/dev/shm/skiff-fuzz-vsock", 3, &memory, &loop, d);

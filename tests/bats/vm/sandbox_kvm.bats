@@ -24,6 +24,10 @@ engine() { pgrep -P "$(pid_of)" -x skiff-vmm; }
 	is 2 "${lines[0]}"
 	is 100000 "${lines[-1]}"
 	run -7 in_container sh -c 'exit 7'
+	run -0 skiff events --stats "$id"
+	jq -c .data.machine <<<"$output"
+	jq -e '.data.pids.current == 1 and .data.machine.exits.port > 0 and ([.data.machine.devices[].name] | contains(["console", "fs", "rng", "balloon"]))' <<<"$output"
+	jq -e '.data.machine.devices[] | select(.name == "console") | .bytes_from_guest > 1000 and .bytes_to_guest > 1000 and .kicks > 0 and .interrupts > 0 and .held_by_limits == 0' <<<"$output"
 	skiff pause "$id" # with a thread of the kernel's among them, which cannot be
 	status_is paused
 	skiff resume "$id"
@@ -46,4 +50,58 @@ engine() { pgrep -P "$(pid_of)" -x skiff-vmm; }
 	eventually status_is stopped
 	skiff delete "$id"
 	nothing_left
+}
+
+counted() { # DEVICE FIELD
+	skiff events --stats "$id" | jq ".data.machine.devices[] | select(.name == \"$1\").$2"
+}
+
+@test "kvm: the root is an image on a disk whose limits hold, those of the network too" {
+	local device before
+	device=$((0x$(stat -c %t "$VM_DISK"))):$((0x$(stat -c %T "$VM_DISK")))
+	head -c 2000000 /dev/urandom >"$bundle/rootfs/big"
+	mkfs.erofs "$BATS_TEST_TMPDIR/image" "$bundle/rootfs" >/dev/null
+	dd if="$BATS_TEST_TMPDIR/image" of="$VM_DISK" bs=1M status=none
+	rm -r "$bundle/rootfs"
+	ip netns add "$id-h"
+	ip netns add "$id-c"
+	ip -n "$id-h" link add out type veth peer name eth0 netns "$id-c"
+	ip -n "$id-h" addr add 10.77.0.1/24 dev out
+	ip -n "$id-h" link set out up
+	ip -n "$id-c" addr add 10.77.0.2/24 dev eth0
+	ip -n "$id-c" link set eth0 up
+	config --arg disk "$VM_DISK" --arg ns "/run/netns/$id-c" --arg device "$device" '.root.path = $disk |
+		.annotations = {"org.skiff.sandbox.net-bytes": "100k"} |
+		.linux.namespaces |= map(if .type == "network" then .path = $ns else . end) |
+		.linux.resources.blockIO.throttleReadBpsDevice = [($device | split(":")) as [$major, $minor] |
+			{"major": $major | tonumber, "minor": $minor | tonumber, "rate": 200000}]'
+	launch
+	is 0 "$(counted net held_by_limits)"
+	run -0 in_container sh -c 'grep " / " /proc/mounts; cat /big | wc -c'
+	[[ ${lines[0]} == "overlay / overlay rw"* ]]
+	is 2000000 "${lines[1]}"
+	skiff events --stats "$id" | jq -c .data.machine.devices[]
+	tr '\0' '\n' <"/proc/$(engine)/cmdline" | grep ^name=
+	(($(counted blk held_by_limits) > 0 && $(counted blk bytes_to_guest) > 2000000 && $(counted fs bytes_to_guest) == 0))
+	ip netns exec "$id-h" busybox nc -l -p 7777 >"$BATS_TEST_TMPDIR/got" &
+	run -0 in_container sh -c 'head -c 300000 /dev/zero | nc -w 60 10.77.0.1 7777'
+	eventually eval '(($(stat -c %s "$BATS_TEST_TMPDIR/got") == 300000))'
+	(($(counted net held_by_limits) > 0 && $(counted net bytes_from_guest) > 300000))
+	ip netns del "$id-c"
+	ip netns del "$id-h"
+}
+
+@test "kvm: a bzImage is unpacked once, and the engine maps what was" {
+	local store=$BATS_TEST_TMPDIR/store unpacked inode
+	"$tools/bzimage" lz4 "$(readlink -f "$SKIFF_KERNELS/current/vmlinux")" "$BATS_TEST_TMPDIR/bz"
+	ln -s "$(readlink -f "$SKIFF_KERNELS/current")/modules" "$BATS_TEST_TMPDIR/modules"
+	export SKIFF_KERNELS=$store
+	launch --vm-kernel "$BATS_TEST_TMPDIR/bz"
+	unpacked=$(echo "$store"/unpacked/*)
+	inode=$(stat -c %i "$unpacked")
+	grep -q " $inode .*/kernel" "/proc/$(engine)/maps"
+	skiff delete --force "$id"
+	launch --vm-kernel "$BATS_TEST_TMPDIR/bz"
+	is "$inode" "$(stat -c %i "$store"/unpacked/*)"
+	grep -q " $inode .*/kernel" "/proc/$(engine)/maps"
 }

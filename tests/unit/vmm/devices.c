@@ -270,7 +270,8 @@ static void disk(void)
 
 	CHECK(fd >= 0 && ftruncate(fd, 8 * 512) == 0 && pwrite(fd, "third", 5, 2 * 512) == 5);
 	begin();
-	CHECK_FINE(virtio_blk_new(path, BLK_WRITE, &v.memory, &v.loop, &v.d));
+	CHECK_FINE(virtio_blk_new(open(path, O_RDWR | O_CLOEXEC), BLK_WRITE, "a.disk", &v.memory,
+				  &v.loop, &v.d));
 	CHECK(driver_read(&v, 0x100) == 8);
 	driver_start(&v, 0);
 	data = driver_data(&v, 0);
@@ -284,7 +285,8 @@ static void disk(void)
 	CHECK(request(0, 0, data, 100, &used) == 1);
 	CHECK(request(77, 0, data, 512, &used) == 2);
 	virtio_free(v.d);
-	CHECK_FINE(virtio_blk_new(path, BLK_READ_ONLY, &v.memory, &v.loop, &v.d));
+	CHECK_FINE(virtio_blk_new(open(path, O_RDWR | O_CLOEXEC), BLK_READ_ONLY, "a.disk",
+				  &v.memory, &v.loop, &v.d));
 	driver_start(&v, 0);
 	CHECK(request(1, 4, data, 512, &used) == 1);
 	struct iovec only = { data, 8 };
@@ -307,7 +309,8 @@ static void disk_copy(void)
 	for (int i = 0; i < 8; i++)
 		CHECK(pwrite(fd, &"01234567"[i], 1, i * 512) == 1);
 	begin();
-	CHECK_FINE(virtio_blk_new(path, BLK_COPY, &v.memory, &v.loop, &v.d));
+	CHECK_FINE(virtio_blk_new(open(path, O_RDWR | O_CLOEXEC), BLK_COPY, "a.disk", &v.memory,
+				  &v.loop, &v.d));
 	driver_start(&v, 0);
 	uint8_t *data = driver_data(&v, 0);
 	memset(data, 'x', 512);
@@ -319,6 +322,35 @@ static void disk_copy(void)
 	CHECK(pread(fd, now, 1, 2 * 512) == 1 && now[0] == '2');
 	unlink(path);
 	close(fd);
+}
+
+/* Each direction has its own; what is held is not served, and is when its time has come. */
+static void disk_limits(void)
+{
+	char path[] = "/tmp/skiff-disk.XXXXXX";
+	int fd = mkstemp(path);
+	int64_t used;
+
+	CHECK(fd >= 0 && ftruncate(fd, 64 * 512) == 0);
+	begin();
+	CHECK_FINE(virtio_blk_new(fd, BLK_COPY, "the.disk", &v.memory, &v.loop, &v.d));
+	CHECK_FINE(virtio_blk_limit(v.d, false, 0, 10));
+	CHECK_FINE(virtio_blk_limit(v.d, true, 512, 0));
+	driver_start(&v, 0);
+	uint8_t *data = driver_data(&v, 0);
+	CHECK(request(8, 0, data, 20, &used) == 0 && memcmp(data, "the.disk", 9) == 0);
+	for (int i = 0; i < 10; i++)
+		CHECK(request(0, 1, data, 512, &used) == 0);
+	CHECK(v.d->count.held == 0);
+	CHECK(request(1, 1, data, 4 * 512, &used) == 0 && v.d->count.held == 0);
+	/* the next read has to wait a tenth of a second, the next write four */
+	CHECK(request(0, 1, data, 512, &used) == 99 && used == -1 && v.d->count.held == 1);
+	for (int i = 0; i < 50 && v.q[0].used->idx == v.q[0].next_used; i++)
+		CHECK_FINE(loop_turn(&v.loop, 100));
+	CHECK(driver_used(&v, 0) == 513);
+	CHECK(request(1, 1, data, 512, &used) == 99 && used == -1);
+	CHECK(v.d->count.held >= 2 && v.d->count.bytes_out == 4 * 512);
+	unlink(path);
 }
 
 static void limits(void)
@@ -346,7 +378,7 @@ static void held(void)
 {
 	begin();
 	CHECK_FINE(virtio_balloon_new(&v.memory, &v.loop, &v.d));
-	CHECK_FINE(virtio_limit(v.d, 0, 20));
+	CHECK_FINE(virtio_limit(v.d, &v.d->limits[1], 0, 20));
 	for (int i = 0; i < 20; i++)
 		limit_spend(&v.d->limits[1], 0);
 	driver_start(&v, 0);
@@ -486,6 +518,7 @@ int main(void)
 	flood();
 	disk();
 	disk_copy();
+	disk_limits();
 	limits();
 	held();
 	vsock();

@@ -47,6 +47,7 @@ struct values {
 	{ "vm-parameter",   0, OPT_MANY, AT(vm_parameters),    "TEXT",   "sandbox: one more of the kernel's parameters" }, \
 	{ "vm-initrd",      0, OPT_TEXT, AT(o.vm.initrd),      "FILE",   "sandbox: an initramfs that comes before skiff's own" }, \
 	{ "vm-image",       0, OPT_TEXT, AT(o.vm.image),       "FILE",   "sandbox: a disk with the file system of the guest's system" }, \
+	{ "vm-vsock",       0, OPT_TEXT, AT(o.vm.vsock),       "FOLDER", "sandbox: where the guest's AF_VSOCK and sockets of the host meet" }, \
 	{ "vm-hypervisor",  0, OPT_TEXT, AT(o.vm.hypervisor),  "FILE",   "sandbox: the engine's program" }
 #define COMMON \
 	BUNDLE, CONFIG, NAME, MACHINE, \

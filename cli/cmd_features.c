@@ -92,9 +92,10 @@ static void write_linux(struct json *j)
 static error *features(struct runtime *rt, const void *values, int n, char **words, int *exit_code)
 {
 	/* annotations by which whoever makes the image could reach the host, or choose its walls */
-	static char *const unsafe[] = { "run.oci.hooks.stdout", "run.oci.hooks.stderr",
-					"run.oci.keep_original_groups", "run.oci.handler",
-					"org.skiff.sandbox" };
+	static char *const unsafe[] = {
+		"run.oci.hooks.stdout", "run.oci.hooks.stderr", "run.oci.keep_original_groups",
+		"run.oci.handler",      "org.skiff.sandbox",    "org.skiff.sandbox.vsock"
+	};
 	auto_json struct json *j = NULL;
 	const char *text;
 

@@ -26,6 +26,7 @@ struct runtime {
  * says. */
 struct vm_options {
 	const char *hypervisor, *kernel, *initrd, *image; /* paths */
+	const char *vsock;                                /* a folder of sockets */
 	struct texts parameters;                          /* of the kernel */
 	uint32_t vcpus;
 	uint64_t memory; /* bytes */

@@ -47,7 +47,8 @@ struct machine {
 	int agent; /* connected sockets, inherited */
 	const char *agent_name;
 	int console;
-	int metrics; /* our own engine answers there with its counts */
+	int vsock_listener, vsock_broker; /* below 0: none; our own engine's */
+	int metrics;                      /* our own engine answers there with its counts */
 	const struct machine_tap *taps;
 	size_t n_taps;
 	struct machine_rate net;  /* of each device and direction, by our own engine */

@@ -104,6 +104,8 @@ error *destroy_container(struct state *s, const struct spec *spec)
 	if (s->fixed) {
 		auto_error error *unread = NULL;
 		try_as(vm_leave_network(s->fixed), "leave the network");
+		if (s->fixed->vsock)
+			try_as(vm_leave_vsock(s->fixed->vsock), "remove the stream socket");
 		try_as(remove_cgroup(s), "remove the cgroup");
 		if (s->fixed->rdt_group) {
 			snprintf(path, sizeof(path), "/sys/fs/resctrl/%s", s->fixed->rdt_group);

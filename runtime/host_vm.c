@@ -355,6 +355,10 @@ error *host_find_machine(struct life *l)
 		try(find_kernel(l->arena, &vm->kernel));
 	}
 	try(vm_limit_disks(vm->asked, vm));
+	if (vm->vsock && vm->engine != VM_KVM)
+		return error_said(ENOTSUP,
+				  "--vm-vsock, .annotations[org.skiff.sandbox.vsock]: QEMU has "
+				  "no such sockets; --sandbox kvm has");
 	try(find_initramfs(l));
 	if (vm->engine == VM_KVM)
 		try(use_unpacked(l));
@@ -364,6 +368,25 @@ error *host_find_machine(struct life *l)
 error *host_listen_commands(struct life *l)
 {
 	return socket_listen(l->state->dir, "monitor.sock", SOCK_SEQPACKET, &l->fd[FD_COMMANDS]);
+}
+
+/* --- stream sockets --- */
+
+error *host_find_vsock(struct life *l)
+{
+	bool is_used;
+
+	try(vm_clear_vsock(l->vm->vsock, &is_used));
+	return is_used ? error_said(EADDRINUSE, "%s: another sandbox listens there", l->vm->vsock)
+		       : NULL;
+}
+
+void host_leave_vsock(struct life *l)
+{
+	auto_error error *left = vm_leave_vsock(l->vm->vsock);
+
+	if (left)
+		log_warning("%s", error_message(left));
 }
 
 /* Unlike skiff-init it need not be a copy: nothing hostile runs in its namespaces. */

@@ -28,6 +28,8 @@ enum life_fd {
 	FD_NOTIFY,     /* host: receives what the program tells of its readiness */
 	FD_NETNS,      /* host: the container's network namespace, while devices are in it */
 	FD_COMMANDS,   /* sandbox: where exec, kill and the like call the monitor */
+	FD_VSOCK,      /* sandbox: listens for who wants to reach the guest's stream sockets */
+	FD_VSOCK_DIR,  /* sandbox: the folder with the sockets that the guest may reach */
 	FD_COUNT,
 };
 

@@ -212,6 +212,7 @@ static error *make_sandbox(const struct container_options *o, struct life *l)
 	if (l->network && l->network->names)
 		try(vm_with_names(asked, l->network->names, l->arena, &asked));
 	try(find_root_image(l, asked));
+	try(vm_find_vsock(asked, o->vm.vsock, l->arena, &l->vm->vsock));
 	return vm_divide(asked, l->rootless, l->arena, l->vm, &l->spec);
 }
 
@@ -266,6 +267,7 @@ static error *make_fixed(const struct runtime *rt, const struct container_option
 	f->sandbox = l->vm != NULL;
 	if (l->vm)
 		f->led_network = spec_namespace(l->spec, NS_NETWORK)->path;
+	f->vsock = l->vm ? (char *)l->vm->vsock : NULL;
 	if (l->vm && l->vm->n_disks)
 		f->disks = (struct texts){ (char **)l->vm->disk_paths, l->vm->n_disks };
 	f->detached = o->detach;

@@ -25,6 +25,11 @@ static bool has_root_image(const struct life *l)
 	return l->vm->root_image;
 }
 
+static bool has_vsock(const struct life *l)
+{
+	return l->vm->vsock;
+}
+
 static bool has_root_folder(const struct life *l)
 {
 	return !has_root_image(l);
@@ -41,6 +46,7 @@ const struct step vm_life[] = {
 	{ HOST, "open the namespaces to join",                 joins_any,           host_open_namespaces },
 	{ HOST, "prepare to wait for start",                   NULL,                host_listen_start },
 	{ HOST, "listen for commands",                         NULL,                host_listen_commands },
+	{ HOST, "look for the folder of stream sockets",       has_vsock,           host_find_vsock, host_leave_vsock },
 	{ HOST, "open the monitor",                            NULL,                host_open_monitor },
 
 	{ HOST, "start a helper that joins namespaces",        joins_any,           .starts = JOIN },
@@ -66,6 +72,7 @@ const struct step vm_life[] = {
 	{ INIT, "mount the layers of the root",                has_layers,          init_mount_root },
 	{ INIT, "run the createContainer hooks",               has_container_hooks, init_hooks_create_container },
 	{ INIT, "open the terminal",                           has_terminal,        monitor_open_terminal },
+	{ INIT, "listen for stream sockets",                   has_vsock,           monitor_listen_vsock },
 	{ INIT, "gather what the guest may see",               NULL,                monitor_gather },
 	{ INIT, "leave the host's file systems",               NULL,                monitor_leave_host },
 	{ INIT, "start the machine",                           NULL,                monitor_start_machine },

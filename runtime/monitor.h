@@ -45,7 +45,7 @@ struct monitor {
 	struct life *life;
 	struct loop loop;
 	struct wire wire;
-	struct watch port, signals, console, commands, start, caller, counts;
+	struct watch port, signals, console, commands, start, caller, counts, broker;
 	pid_t machine, file_server;
 	int proc; /* a procfs for the monitor's own root */
 	struct program *programs;

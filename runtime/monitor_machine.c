@@ -314,6 +314,16 @@ static error *open_disks(struct vm *vm)
 	return NULL;
 }
 
+error *monitor_listen_vsock(struct life *l)
+{
+	l->fd[FD_VSOCK_DIR] = open(l->vm->vsock, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (l->fd[FD_VSOCK_DIR] < 0)
+		return error_errno("%s", l->vm->vsock);
+	try_as(socket_listen(l->fd[FD_VSOCK_DIR], VM_VSOCK, SOCK_STREAM, &l->fd[FD_VSOCK]), "%s",
+	       l->vm->vsock);
+	return NULL;
+}
+
 /* The container's standard streams, opened anew where that needs the host's /proc. */
 static error *open_program(struct life *l, struct monitor *m)
 {
@@ -440,7 +450,7 @@ static error *start_file_server(struct monitor *m, const struct vm *vm, int cons
 
 /* The machine's ends of what connects it with the monitor. */
 struct ends {
-	int agent, console, counts;
+	int agent, console, counts, broker;
 };
 
 static error *start_engine(struct life *l, struct monitor *m, const struct ends *ends)
@@ -448,7 +458,7 @@ static error *start_engine(struct life *l, struct monitor *m, const struct ends 
 	const struct vm *vm = l->vm;
 	struct strings words = { 0 };
 	auto_fd int kvm = vm->engine == VM_KVM ? open("/dev/kvm", O_RDWR | O_CLOEXEC) : -1;
-	int kept[4 + TAPS_MAX + VM_DISKS] = { ends->agent, ends->console };
+	int kept[6 + TAPS_MAX + VM_DISKS] = { ends->agent, ends->console };
 	size_t n_kept = 2;
 	struct machine machine = {
 		.program = vm->program,
@@ -465,6 +475,8 @@ static error *start_engine(struct life *l, struct monitor *m, const struct ends 
 		.fs_tag = VM_TAG,
 		.agent = ends->agent,
 		.metrics = ends->counts,
+		.vsock_listener = l->fd[FD_VSOCK],
+		.vsock_broker = ends->broker,
 		.agent_name = VM_PORT,
 		.console = ends->console,
 		.taps = taps,
@@ -478,6 +490,10 @@ static error *start_engine(struct life *l, struct monitor *m, const struct ends 
 	if (vm->engine == VM_KVM) {
 		kept[n_kept++] = kvm;
 		kept[n_kept++] = ends->counts;
+		if (vm->vsock) {
+			kept[n_kept++] = l->fd[FD_VSOCK];
+			kept[n_kept++] = ends->broker;
+		}
 	}
 	for (size_t i = 0; i < machine.n_taps; i++)
 		kept[n_kept++] = taps[i].fd;
@@ -493,20 +509,52 @@ static error *start_engine(struct life *l, struct monitor *m, const struct ends 
 
 /* From here on the monitor handles what a hostile guest sends: it keeps no right, and of the
  * kernel what its loop needs. */
-static error *lock_up(void)
+static error *lock_up(bool connects)
 {
 	static const int calls[] = {
-		SYS_read,          SYS_write,        SYS_readv,          SYS_writev,
-		SYS_close,         SYS_poll,         SYS_ppoll,          SYS_recvmsg,
-		SYS_sendmsg,       SYS_accept4,      SYS_fcntl,          SYS_fstat,
-		SYS_newfstatat,    SYS_statx,        SYS_open,           SYS_openat,
-		SYS_ioctl,         SYS_mmap,         SYS_munmap,         SYS_mremap,
-		SYS_brk,           SYS_madvise,      SYS_wait4,          SYS_exit,
-		SYS_exit_group,    SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn,
-		SYS_clock_gettime, SYS_getsockopt,   SYS_shutdown,       SYS_dup2,
-		SYS_geteuid,       SYS_getpid,       SYS_kill,           SYS_restart_syscall,
-		SYS_lseek,         SYS_futex,
+		SYS_read,
+		SYS_write,
+		SYS_readv,
+		SYS_writev,
+		SYS_close,
+		SYS_poll,
+		SYS_ppoll,
+		SYS_recvmsg,
+		SYS_sendmsg,
+		SYS_accept4,
+		SYS_fcntl,
+		SYS_fstat,
+		SYS_newfstatat,
+		SYS_statx,
+		SYS_open,
+		SYS_openat,
+		SYS_ioctl,
+		SYS_mmap,
+		SYS_munmap,
+		SYS_mremap,
+		SYS_brk,
+		SYS_madvise,
+		SYS_wait4,
+		SYS_exit,
+		SYS_exit_group,
+		SYS_rt_sigaction,
+		SYS_rt_sigprocmask,
+		SYS_rt_sigreturn,
+		SYS_clock_gettime,
+		SYS_getsockopt,
+		SYS_shutdown,
+		SYS_dup2,
+		SYS_geteuid,
+		SYS_getpid,
+		SYS_kill,
+		SYS_restart_syscall,
+		SYS_lseek,
+		SYS_futex,
+		/* for the guest's stream sockets alone: */
+		SYS_socket,
+		SYS_connect,
 	};
+	size_t n = COUNT(calls) - (connects ? 0 : 2);
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct none[2] = { 0 };
 
@@ -515,7 +563,7 @@ static error *lock_up(void)
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capset, &head, none) < 0)
 		return error_errno("drop capabilities");
-	return filter_allow(calls, COUNT(calls));
+	return filter_allow(calls, n);
 }
 
 static error *connect_pair(int type, struct watch *ours, int *theirs)
@@ -538,6 +586,7 @@ error *monitor_start_machine(struct life *l)
 	try(connect_pair(SOCK_STREAM, &m->port, &ends.agent));
 	try(connect_pair(SOCK_STREAM, &m->console, &ends.console));
 	try(connect_pair(SOCK_SEQPACKET, &m->counts, &ends.counts));
+	try(connect_pair(SOCK_SEQPACKET, &m->broker, &ends.broker));
 	m->wire.fd = m->port.fd;
 	try(monitor_watch(m));
 	try(start_file_server(m, l->vm, ends.console));
@@ -545,9 +594,12 @@ error *monitor_start_machine(struct life *l)
 	close(ends.agent);
 	close(ends.console);
 	close(ends.counts);
+	close(ends.broker);
+	if (l->fd[FD_VSOCK] >= 0)
+		close(take_fd(&l->fd[FD_VSOCK]));
 	for (size_t i = 0; i < l->vm->network.devices.n; i++)
 		close(taps[i].fd);
 	for (size_t i = 0; i < l->vm->n_disks; i++)
 		close(take_fd(&l->vm->disks[i].fd));
-	return lock_up();
+	return lock_up(l->vm->vsock);
 }

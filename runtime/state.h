@@ -34,6 +34,7 @@
 	row(STRS,     net_devices,    "netDevices",    OPTIONAL) \
 	row(BOOL,     sandbox,        "sandbox",       OPTIONAL) \
 	row(STR,      led_network,    "ledNetwork",    OPTIONAL) /* a namespace that outlives it */ \
+	row(STR,      vsock,          "vsock",         OPTIONAL) /* of a sandbox: a folder */ \
 	row(STRS,     disks,          "disks",         OPTIONAL) /* of a sandbox: images */ \
 	row(MAP,      annotations,    "annotations",   OPTIONAL)
 /* clang-format on */

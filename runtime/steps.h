@@ -65,6 +65,8 @@ host_undo(host_remove_rdt);
 /* host_vm.c */
 host_act(host_find_machine);
 host_act(host_listen_commands);
+host_act(host_find_vsock);
+host_undo(host_leave_vsock);
 host_act(host_open_monitor);
 host_act(host_find_network);
 host_undo(host_forget_network);
@@ -111,6 +113,7 @@ init_act(init_exec);
 /* monitor_*.c: INIT of a sandbox */
 init_act(monitor_gather);
 init_act(monitor_cut_off);
+init_act(monitor_listen_vsock);
 init_act(monitor_open_terminal);
 init_act(monitor_leave_host);
 init_act(monitor_start_machine);

@@ -13,6 +13,7 @@
 #define VM_SHARE       "/run/skiff/share" /* where it mounts it: rootfs, mounts/N */
 #define VM_CONTAINER   "sandbox"          /* the container's id in there */
 
+#define VM_VSOCK       "vsock"           /* the name of the socket that leads to the guest's */
 #define VM_DISK_SYSTEM "system"          /* the guest's system: .vm.image */
 #define VM_DISK_ROOT   "root"            /* the container's root: a file at .root.path */
 #define VM_ROOT        "/run/skiff/root" /* where the guest mounts that */
@@ -40,6 +41,7 @@ struct vm {
 	struct machine_rate disk_rate, net_rate; /* that annotations ask for */
 	uint32_t vcpus;
 	uint64_t memory;    /* bytes */
+	const char *vsock;  /* the folder where its stream sockets end; NULL: it has none */
 	const char *config; /* config.json as the guest gets it */
 	size_t config_len;
 	const char *network_json; /* NULL: none but lo */
@@ -69,6 +71,11 @@ must_use error *vm_with_options(const struct spec *spec, const struct vm_options
 /* config.json that mounts the files which name hosts, so that they reach the guest as any mount. */
 must_use error *vm_with_names(const struct spec *spec, const char *folder, struct arena *arena,
 			      const struct spec **out);
+/* The folder for the guest's stream sockets that an option or an annotation names, absolute; or
+ * NULL.
+ */
+must_use error *vm_find_vsock(const struct spec *spec, const char *option, struct arena *arena,
+			      const char **out);
 /* Divides config.json into what is done on the host (*host) and what in the guest (vm->config).
  * ENOTSUP names the field that a sandbox cannot have. */
 must_use error *vm_divide(const struct spec *spec, bool rootless, struct arena *arena,

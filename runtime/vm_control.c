@@ -234,6 +234,30 @@ error *vm_leave_network(const struct state_fixed *fixed)
 				  : NULL;
 }
 
+error *vm_clear_vsock(const char *folder, bool *is_used)
+{
+	auto_fd int dir = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int fd = -1;
+
+	if (dir < 0)
+		return error_errno("%s", folder);
+	auto_error error *e = socket_connect(dir, VM_VSOCK, SOCK_STREAM, &fd);
+	*is_used = !e;
+	if (!e || error_code(e) == ENOENT)
+		return NULL;
+	if (error_code(e) != ECONNREFUSED)
+		return error_wrap(take_ptr(&e), "%s", folder);
+	return unlinkat(dir, VM_VSOCK, 0) < 0 ? error_errno("remove %s/" VM_VSOCK, folder) : NULL;
+}
+
+error *vm_leave_vsock(const char *folder)
+{
+	bool is_used;
+	auto_error error *e = vm_clear_vsock(folder, &is_used);
+
+	return e && error_code(e) != ENOENT ? take_ptr(&e) : NULL;
+}
+
 error *kernel_program(char *const words[])
 {
 	return helper_become("skiff-kernel", words);

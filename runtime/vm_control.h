@@ -14,6 +14,11 @@ must_use error *vm_ask(const struct state *s, enum wire_type type, uint32_t arg,
 must_use error *vm_pids(const struct state *s, pid_t **pids, size_t *n, char **lines);
 /* A network namespace that others use too gets its devices back. */
 must_use error *vm_leave_network(const struct state_fixed *fixed);
+/* Removes the socket in a folder of stream sockets that leads to a guest which is gone; *is_used:
+ * there is one that does not. */
+must_use error *vm_clear_vsock(const char *folder, bool *is_used);
+/* The same, when the container goes; the folder may have gone before. */
+must_use error *vm_leave_vsock(const char *folder);
 /* The guest's figures, into the object that was begun last. */
 must_use error *vm_stats(const struct state *s, struct json *to);
 must_use error *vm_oom_kills(const struct state *s, uint64_t *out);

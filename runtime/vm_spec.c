@@ -7,8 +7,9 @@
 #include "base/text.h"
 #include "runtime/vm.h"
 
-#define ANNOTATION "org.skiff.sandbox"
-#define HANDLER    "run.oci.handler" /* as crun reads it; krun is its handler of microVMs */
+#define ANNOTATION       "org.skiff.sandbox"
+#define ANNOTATION_VSOCK ANNOTATION ".vsock"
+#define HANDLER          "run.oci.handler" /* as crun reads it; krun is its handler of microVMs */
 
 static const struct {
 	const char *word;
@@ -100,6 +101,27 @@ error *vm_with_options(const struct spec *spec, const struct vm_options *o, stru
 	if (o->memory)
 		s->hardware.memory = (struct opt_u64){ true, o->memory };
 	*out = &s->spec;
+	return NULL;
+}
+
+error *vm_find_vsock(const struct spec *spec, const char *option, struct arena *arena,
+		     const char **out)
+{
+	const char *asked = option ? option : spec_annotation(spec, ANNOTATION_VSOCK);
+	char *path = NULL;
+
+	try(absolute("--vm-vsock", option, arena, &path));
+	if (!option && asked && asked[0] != '/')
+		return error_said(EINVAL,
+				  ".annotations[" ANNOTATION_VSOCK "]: '%s' does not begin "
+				  "with /",
+				  asked);
+	if (!option && asked) {
+		path = arena_strdup(arena, asked);
+		if (!path)
+			return arena_exhausted();
+	}
+	*out = path;
 	return NULL;
 }
 

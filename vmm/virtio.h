@@ -130,6 +130,10 @@ must_use error *virtio_blk_limit(struct virtio_device *d, bool writes, uint64_t 
  */
 must_use error *virtio_balloon_new(const struct memory *memory, struct loop *loop,
 				   struct virtio_device **out);
-/* Streams between the guest, whose address is cid, and UNIX sockets at path and path_PORT. */
-must_use error *virtio_vsock_new(const char *path, uint64_t cid, const struct memory *memory,
-				 struct loop *loop, struct virtio_device **out);
+/* Streams between the guest, whose address is cid, and UNIX sockets: those that come to listener,
+ * and those that broker, a socket of messages, brings. It is asked with two numbers of 32 bits, a
+ * port and a token, and answers with the token, an error's number or 0, and the socket, not
+ * blocking. */
+must_use error *virtio_vsock_new(int listener, int broker, uint64_t cid,
+				 const struct memory *memory, struct loop *loop,
+				 struct virtio_device **out);

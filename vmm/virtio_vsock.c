@@ -1,15 +1,17 @@
-/* Stream sockets between guest and host. A connection of the guest's to port P leads to the UNIX
- * socket PATH_P; whoever connects to PATH and says "CONNECT P\n" is led to the guest's port P, and
- * reads "OK\n" first. Neither side is sent more than it has room for. */
+/* Stream sockets between guest and host. The device can open none itself: it is given one on which
+ * it listens, and a broker, whom it asks for those that the guest wants to reach. Whoever connects
+ * and says "CONNECT P\n" is led to the guest's port P, and reads "OK" and our port first. Neither
+ * side is sent more than it has room for. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/text.h"
 #include "vmm/virtio.h"
 
 enum queue { TO_GUEST, FROM_GUEST, EVENTS, QUEUES };
@@ -24,12 +26,15 @@ struct __attribute__((packed)) packet {
 	uint32_t flags, room, taken;
 };
 
-enum state { FREE, GREETING, ASKING, OPEN, REFUSED };
+/* WAITING for the broker. */
+enum state { FREE, GREETING, ASKING, WAITING, OPEN, REFUSED };
 
 struct connection {
 	struct vsock *v;
 	enum state state;
-	struct watch socket;
+	int fd;              /* or -1 */
+	struct watch socket; /* the same, while something of it is waited for */
+	uint32_t token;      /* of what the broker was asked */
 	uint32_t host_port, guest_port;
 	uint32_t guest_room, guest_taken, sent; /* to the guest */
 	uint32_t taken;                         /* from the guest, and written to the socket */
@@ -44,11 +49,10 @@ struct connection {
 
 struct vsock {
 	struct virtio_device d;
-	char path[80];
 	uint64_t cid;
-	uint32_t next_port;
+	uint32_t next_port, next_token;
 	bool full; /* the guest has no room for packets */
-	struct watch listener;
+	struct watch listener, broker;
 	struct connection connections[CONNECTIONS];
 };
 
@@ -61,9 +65,9 @@ static struct vsock *vsock_of(struct virtio_device *d)
 
 static void forget(struct connection *c)
 {
-	if (c->socket.fd >= 0)
-		close(c->socket.fd);
-	c->socket.fd = -1;
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = c->socket.fd = -1;
 	free(c->data);
 	c->data = NULL;
 	c->held = 0;
@@ -89,20 +93,19 @@ static struct connection *make(struct vsock *v, int fd, enum state state)
 		if (c->state != FREE)
 			continue;
 		struct watch socket = c->socket;
-		*c = (struct connection){ .v = v, .state = state, .socket = socket };
-		c->socket.fd = fd;
-		c->socket.events = POLLIN;
+		*c = (struct connection){ .v = v, .state = state, .fd = fd, .socket = socket };
 		c->data = malloc(ROOM);
 		if (c->data)
 			return c;
 		c->state = FREE;
-		c->socket.fd = -1;
+		c->fd = -1;
 		break;
 	}
 	return NULL;
 }
 
-/* What can be done about the socket: nothing wakes us in vain. */
+/* What can be done about the socket: nothing wakes us in vain. An end that nobody can be told of
+ * yet is not waited for either, since poll(2) would tell of it again and again. */
 static void expect(struct connection *c)
 {
 	bool can_send = c->state == OPEN && c->v->d.running && !c->v->full && !c->ended &&
@@ -110,12 +113,15 @@ static void expect(struct connection *c)
 
 	c->socket.events =
 		(short)((c->state == GREETING || can_send ? POLLIN : 0) | (c->held ? POLLOUT : 0));
+	bool waits = c->state == GREETING || c->state == ASKING ||
+		     (c->state == OPEN && (c->socket.events || c->ended));
+	c->socket.fd = waits ? c->fd : -1;
 }
 
 /* The guest's bytes, as far as the socket takes them. */
 static void flush(struct connection *c)
 {
-	ssize_t n = c->held ? send(c->socket.fd, c->data, c->held, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+	ssize_t n = c->held ? send(c->fd, c->data, c->held, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR) {
 		c->held = 0;
@@ -134,7 +140,7 @@ static void flush(struct connection *c)
 		c->state = REFUSED;
 		c->pending = 1 << RESET;
 	} else if (!c->held && c->shut & NO_MORE_SENT) {
-		shutdown(c->socket.fd, SHUT_WR);
+		shutdown(c->fd, SHUT_WR);
 	}
 }
 
@@ -182,7 +188,7 @@ static bool say(struct connection *c, struct chain *request)
 	size_t room = request->in_len - sizeof(struct packet);
 	unsigned n = chain_slice(request->iov + request->n_out, request->n_in,
 				 sizeof(struct packet), room < credit ? room : credit, parts);
-	ssize_t len = n ? readv(c->socket.fd, parts, (int)n) : -1;
+	ssize_t len = n ? readv(c->fd, parts, (int)n) : -1;
 	if (len < 0)
 		return false;
 	c->ended = len == 0;
@@ -227,23 +233,42 @@ static error *send_to_guest(struct vsock *v)
 
 /* --- from the guest --- */
 
-static void connect_out(struct vsock *v, const struct packet *p)
+/* The guest is told that there is no such connection. */
+static void reject(struct vsock *v, const struct packet *p)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool connected;
+	struct connection *c = make(v, -1, REFUSED);
 
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s_%u", v->path, p->to_port);
-	connected = fd >= 0 && connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
-	struct connection *c = make(v, fd, connected ? OPEN : REFUSED);
-	if (!c) { /* the guest's own timeout tells it */
-		if (fd >= 0)
-			close(fd);
+	if (!c) /* its own timeout tells it */
 		return;
-	}
 	c->host_port = p->to_port;
 	c->guest_port = p->from_port;
-	c->pending = connected ? 1 << RESPONSE : 1 << RESET;
+	c->pending = 1 << RESET;
+}
+
+/* What the broker is asked, and what it answers: with a socket, or with a code. */
+struct question {
+	uint32_t port, token;
+};
+struct answer {
+	uint32_t token;
+	int32_t code;
+};
+
+static void connect_out(struct vsock *v, const struct packet *p)
+{
+	struct question question = { .port = p->to_port, .token = ++v->next_token };
+	struct connection *c = make(v, -1, WAITING);
+
+	if (!c)
+		return;
+	c->host_port = p->to_port;
+	c->guest_port = p->from_port;
+	c->token = question.token;
+	if (send(v->broker.fd, &question, sizeof(question), MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	    (ssize_t)sizeof(question))
+		return;
+	c->state = REFUSED;
+	c->pending = 1 << RESET;
 }
 
 static error *take_data(struct connection *c, const struct packet *p, const struct chain *request)
@@ -259,6 +284,14 @@ static error *take_data(struct connection *c, const struct packet *p, const stru
 	return NULL;
 }
 
+static bool say_ok(const struct connection *c)
+{
+	char text[32];
+	int len = snprintf(text, sizeof(text), "OK %u\n", c->host_port);
+
+	return send(c->fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) == len;
+}
+
 static error *take(struct vsock *v, const struct packet *p, const struct chain *request)
 {
 	struct connection *c = find(v, p->to_port, p->from_port);
@@ -268,6 +301,8 @@ static error *take(struct vsock *v, const struct packet *p, const struct chain *
 	if (!c) {
 		if (p->operation == REQUEST)
 			connect_out(v, p);
+		else if (p->operation != RESET)
+			reject(v, p);
 		return NULL;
 	}
 	c->guest_room = p->room;
@@ -275,7 +310,7 @@ static error *take(struct vsock *v, const struct packet *p, const struct chain *
 	switch (p->operation) {
 	case RESPONSE:
 		if (c->state == ASKING) {
-			bool told = send(c->socket.fd, "OK\n", 3, MSG_DONTWAIT | MSG_NOSIGNAL) == 3;
+			bool told = say_ok(c);
 			c->state = told ? OPEN : REFUSED;
 			c->pending = told ? 0 : 1 << RESET;
 		}
@@ -340,28 +375,23 @@ static error *serve(struct virtio_device *d, unsigned queue)
 /* "CONNECT P\n", byte by byte: what follows is the guest's. */
 static void greet(struct connection *c)
 {
+	static const char word[] = "CONNECT ";
 	size_t len = strlen(c->greeting);
+	ssize_t n;
 	char ch;
 
-	while (read(c->socket.fd, &ch, 1) == 1) {
-		if (ch == '\n') {
-			unsigned port;
-			int end = 0;
-			if (sscanf(c->greeting, "CONNECT %u%n", &port, &end) != 1 ||
-			    c->greeting[end])
-				break;
-			c->guest_port = port;
-			c->host_port = FIRST_PORT + c->v->next_port++ % FIRST_PORT;
-			c->state = ASKING;
-			c->pending = 1 << REQUEST;
-			return;
-		}
-		if (len + 1 >= sizeof(c->greeting))
-			break;
+	while ((n = read(c->fd, &ch, 1)) == 1 && ch != '\n' && len + 1 < sizeof(c->greeting))
 		c->greeting[len++] = ch;
-	}
-	if (errno != EAGAIN || len + 1 >= sizeof(c->greeting))
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n != 1 || ch != '\n' || !text_starts(c->greeting, word) ||
+	    !text_to_u32(c->greeting + strlen(word), &c->guest_port)) {
 		forget(c);
+		return;
+	}
+	c->host_port = FIRST_PORT + c->v->next_port++ % FIRST_PORT;
+	c->state = ASKING;
+	c->pending = 1 << REQUEST;
 }
 
 static error *socket_ready(struct watch *w, short events)
@@ -371,15 +401,14 @@ static error *socket_ready(struct watch *w, short events)
 	error *e = NULL;
 
 	pthread_mutex_lock(&v->d.lock);
-	errno = 0;
 	if (c->state == GREETING)
 		greet(c);
-	else if (c->state == OPEN && events & (POLLOUT | POLLERR))
+	else if (c->state == OPEN && events & (POLLOUT | POLLERR | POLLHUP))
 		flush(c);
 	if (c->state == ASKING && events & (POLLHUP | POLLERR))
 		forget(c);                                      /* it has not waited */
 	if (c->state == OPEN && c->ended && events & POLLHUP) { /* in both directions */
-		close(take_fd(&c->socket.fd));
+		close(take_fd(&c->fd));
 		c->pending |= 1 << SHUTDOWN;
 	}
 	if (v->d.running)
@@ -397,10 +426,62 @@ static error *listener_ready(struct watch *w, short events)
 
 	(void)events;
 	pthread_mutex_lock(&v->d.lock);
-	if (fd >= 0 && !make(v, fd, GREETING))
+	struct connection *c = fd >= 0 ? make(v, fd, GREETING) : NULL;
+	if (c)
+		expect(c);
+	else if (fd >= 0)
 		close(fd);
 	pthread_mutex_unlock(&v->d.lock);
 	return NULL;
+}
+
+static struct connection *find_waiting(struct vsock *v, uint32_t token)
+{
+	for (int i = 0; i < CONNECTIONS; i++)
+		if (v->connections[i].state == WAITING && v->connections[i].token == token)
+			return &v->connections[i];
+	return NULL;
+}
+
+/* Takes the socket, if there is one. */
+static void take_answer(struct vsock *v, const struct answer *a, int fd)
+{
+	struct connection *c = find_waiting(v, a->token);
+
+	if (!c) { /* the guest has given it up */
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	c->fd = fd;
+	c->state = fd >= 0 ? OPEN : REFUSED;
+	c->pending = fd >= 0 ? 1 << RESPONSE : 1 << RESET;
+	expect(c);
+}
+
+static error *broker_ready(struct watch *w, short events)
+{
+	struct vsock *v = w->context;
+	struct answer answer;
+	int fds[FDS_MAX];
+	size_t n = 0;
+	size_t len = 0;
+	error *e = NULL;
+
+	(void)events;
+	auto_error error *lost = message_receive(w->fd, &answer, sizeof(answer), &len, fds, &n);
+	if (lost || len != sizeof(answer)) {
+		w->fd = -1; /* it has ended, and this process will */
+		return NULL;
+	}
+	for (size_t i = 1; i < n; i++)
+		close(fds[i]);
+	pthread_mutex_lock(&v->d.lock);
+	take_answer(v, &answer, n ? fds[0] : -1);
+	if (v->d.running)
+		e = send_to_guest(v);
+	pthread_mutex_unlock(&v->d.lock);
+	return e ? error_wrap(e, "the guest's driver of vsock") : NULL;
 }
 
 static error *stop(struct virtio_device *d)
@@ -422,8 +503,10 @@ static void end(struct virtio_device *d)
 		loop_forget(d->loop, &v->connections[i].socket);
 	}
 	loop_forget(d->loop, &v->listener);
-	if (v->listener.fd >= 0)
-		close(v->listener.fd);
+	loop_forget(d->loop, &v->broker);
+	close(v->listener.fd);
+	if (v->broker.fd >= 0)
+		close(v->broker.fd);
 }
 
 static const struct virtio_class class = {
@@ -437,11 +520,10 @@ static const struct virtio_class class = {
 	.end = end,
 };
 
-error *virtio_vsock_new(const char *path, uint64_t cid, const struct memory *memory,
+error *virtio_vsock_new(int listener, int broker, uint64_t cid, const struct memory *memory,
 			struct loop *loop, struct virtio_device **out)
 {
 	struct vsock *v = calloc(1, sizeof(*v));
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
 
 	if (!v)
 		return error_new(ENOMEM, "a device");
@@ -452,21 +534,20 @@ error *virtio_vsock_new(const char *path, uint64_t cid, const struct memory *mem
 	for (int i = 0; i < CONNECTIONS; i++) {
 		struct connection *c = &v->connections[i];
 		c->v = v;
+		c->fd = -1;
 		c->socket = (struct watch){ .fd = -1, .ready = socket_ready, .context = c };
 		try(loop_watch(loop, &c->socket));
 	}
-	if (strlen(path) >= sizeof(v->path))
-		return error_said(ENAMETOOLONG, "%s", path);
-	strcpy(v->path, path);
-	strcpy(name.sun_path, path);
-	v->listener = (struct watch){ .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
-				      .events = POLLIN,
-				      .ready = listener_ready,
-				      .context = v };
-	if (v->listener.fd < 0 ||
-	    bind(v->listener.fd, (struct sockaddr *)&name, sizeof(name)) < 0 ||
-	    listen(v->listener.fd, 16) < 0)
-		return error_errno("listen at %s", path);
+	v->listener = (struct watch){
+		.fd = listener, .events = POLLIN, .ready = listener_ready, .context = v
+	};
+	v->broker = (struct watch){
+		.fd = broker, .events = POLLIN, .ready = broker_ready, .context = v
+	};
+	if (fcntl(listener, F_SETFL, O_RDWR | O_NONBLOCK) < 0 ||
+	    fcntl(broker, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+		return error_errno("the sockets of vsock");
 	try(loop_watch(loop, &v->listener));
+	try(loop_watch(loop, &v->broker));
 	return virtio_init(&v->d, &class, memory, loop);
 }

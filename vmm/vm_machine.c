@@ -184,8 +184,12 @@ static bool has_vsock(const struct want *w)
 static error *make_vsock(struct vm *vm)
 {
 	struct virtio_device *d;
+	int fds[2];
+	int end = 0;
 
-	try(virtio_vsock_new(vm->want->vsock, vm->want->cid, &vm->memory, &vm->loop, &d));
+	if (sscanf(vm->want->vsock, "%d,%d%n", &fds[0], &fds[1], &end) != 2 || vm->want->vsock[end])
+		return error_said(EINVAL, "--vsock %s: want FD,FD", vm->want->vsock);
+	try(virtio_vsock_new(fds[0], fds[1], vm->want->cid, &vm->memory, &vm->loop, &d));
 	return add_device(vm, d);
 }
 

@@ -30,8 +30,9 @@ static const struct option_row rows[] = {
 	  "a second, of each device and direction" },
 	{ "net-packets", 0, OPT_U32, offsetof(struct want, net_packets), "N",
 	  "a second, likewise" },
-	{ "vsock", 0, OPT_TEXT, offsetof(struct want, vsock), "PATH",
-	  "the guest's stream sockets: to PATH_PORT, and from PATH" },
+	{ "vsock", 0, OPT_TEXT, offsetof(struct want, vsock), "FD,FD",
+	  "the guest's stream sockets: a listening one that leads to it, and a broker's for those "
+	  "that it connects to" },
 	{ "cid", 0, OPT_U32, offsetof(struct want, cid), "N", "the guest's address there" },
 	{ "tap", 0, OPT_MANY, offsetof(struct want, taps), "FD,MAC", "a network device's tap" },
 	{ "metrics", 0, OPT_FLAG, offsetof(struct want, metrics), "", "print counts at the end" },

@@ -6,7 +6,6 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "base/kernel.h"
@@ -50,9 +49,8 @@ static const struct allowed devices[] = {
 	ANY(getrandom), ANY(fallocate), ANY(fdatasync), ANY(timerfd_settime),
 };
 static const struct allowed vsock[] = {
-	{ SYS_socket, 0, AF_UNIX },
-	ANY(connect),
 	ANY(accept4),
+	ANY(recvmsg),
 	ANY(shutdown),
 };
 static const struct allowed cpu[] = {

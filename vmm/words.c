@@ -49,6 +49,8 @@ error *machine_vmm_words(const struct machine *m, struct strings *out)
 	try(add(out, "--port", "%s", m->agent_name));
 	try(add(out, "--fs", "%s", m->fs_socket));
 	try(add(out, "--fs-tag", "%s", m->fs_tag));
+	if (m->vsock_listener >= 0)
+		try(add(out, "--vsock", "%d,%d", m->vsock_listener, m->vsock_broker));
 	for (size_t i = 0; i < m->n_disks; i++)
 		try(add_disk(&m->disks[i], out));
 	if (m->net.bytes)

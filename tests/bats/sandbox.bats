@@ -272,6 +272,8 @@ monitor_children() { # the machine and its file server
 		".linux.seccomp.listenerPath"
 	refused '.vm = {"kernel": {"path": "/x"}, "hwConfig": {"deviceTree": "/x"}}' ".vm.hwConfig.deviceTree"
 	refused '.vm = {"kernel": {"path": "/x"}, "hwConfig": {"irqs": [5]}}' ".vm.hwConfig.irqs"
+	refused '.annotations["org.skiff.sandbox.vsock"] = "/tmp"' "org.skiff.sandbox.vsock]: QEMU has no such sockets; --sandbox kvm has"
+	refused '.annotations["org.skiff.sandbox.vsock"] = "tmp"' "does not begin with /"
 	refused '.vm = {"kernel": {"path": "/nowhere"}}' ".vm.kernel.path: /nowhere"
 	refused '.vm = {"kernel": {"path": "/x"}, "hwConfig": {"memory": 1000000}}' "at least 128 MiB"
 	nothing_left

@@ -8,6 +8,8 @@
  *   probe orphans N                 leaves N processes without a parent, which end at once
  *   probe stubborn                  ignores SIGTERM, says "ready", waits
  *   probe xattr FILE NAME           prints the value of an extended attribute
+ *   probe vsock-connect PORT        says its input to that port of the host's, prints what it hears
+ *   probe vsock-listen PORT         says "ready", hears one connection out, and says it all again
  *   probe catch                     says the number of each signal that comes, USR2 ends it
  */
 #include <errno.h>
@@ -17,10 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+
+#include <linux/vm_sockets.h>
 
 static int make_call(int n, char **words)
 {
@@ -136,6 +141,51 @@ static int wait_for_signals(const int *skip, int n_skip, int catch)
 		pause();
 }
 
+static int copy(int from, int to)
+{
+	static char data[65536];
+	ssize_t n;
+
+	while ((n = read(from, data, sizeof(data))) > 0)
+		for (ssize_t done = 0, m; done < n; done += m)
+			if ((m = write(to, data + done, (size_t)(n - done))) < 0)
+				return -1;
+	return n < 0 ? -1 : 0;
+}
+
+/* Connects to the host's port, says what is on standard input, and then prints what it hears. */
+static int vsock_connect(unsigned port)
+{
+	struct sockaddr_vm host = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = port };
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+
+	if (connect(fd, (struct sockaddr *)&host, sizeof(host)) < 0) {
+		perror("connect");
+		return 1;
+	}
+	return copy(0, fd) < 0 || shutdown(fd, SHUT_WR) < 0 || copy(fd, 1) < 0;
+}
+
+/* Takes one connection at the port, hears it out, and says it all again. */
+static int vsock_listen(unsigned port)
+{
+	struct sockaddr_vm any = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port };
+	int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
+	FILE *heard = tmpfile();
+
+	if (!heard || bind(fd, (struct sockaddr *)&any, sizeof(any)) < 0 || listen(fd, 1) < 0) {
+		perror("listen");
+		return 1;
+	}
+	puts("ready");
+	fflush(stdout);
+	fd = accept(fd, NULL, NULL);
+	if (fd < 0 || copy(fd, fileno(heard)) < 0)
+		return 1;
+	lseek(fileno(heard), 0, SEEK_SET);
+	return copy(fileno(heard), fd) < 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const int ignored[] = { SIGTERM };
@@ -152,6 +202,10 @@ int main(int argc, char **argv)
 	if (strcmp(what, "busy") == 0)
 		for (volatile unsigned long i = 0;; i++) {
 		}
+	if (strcmp(what, "vsock-connect") == 0 && argc > 2)
+		return vsock_connect((unsigned)atoi(argv[2]));
+	if (strcmp(what, "vsock-listen") == 0 && argc > 2)
+		return vsock_listen((unsigned)atoi(argv[2]));
 	if (strcmp(what, "orphans") == 0 && argc > 2)
 		return leave_orphans(atoi(argv[2]));
 	if (strcmp(what, "xattr") == 0 && argc > 3)

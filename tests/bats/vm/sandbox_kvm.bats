@@ -56,6 +56,7 @@ counted() { # DEVICE FIELD
 	skiff events --stats "$id" | jq ".data.machine.devices[] | select(.name == \"$1\").$2"
 }
 
+# The host's cgroup holds what is read of a device, too: the machine's own limit is the lower one.
 @test "kvm: the root is an image on a disk whose limits hold, those of the network too" {
 	local device before
 	device=$((0x$(stat -c %t "$VM_DISK"))):$((0x$(stat -c %T "$VM_DISK")))
@@ -71,19 +72,19 @@ counted() { # DEVICE FIELD
 	ip -n "$id-c" addr add 10.77.0.2/24 dev eth0
 	ip -n "$id-c" link set eth0 up
 	config --arg disk "$VM_DISK" --arg ns "/run/netns/$id-c" --arg device "$device" '.root.path = $disk |
-		.annotations = {"org.skiff.sandbox.net-bytes": "100k"} |
+		.annotations = {"org.skiff.sandbox.net-bytes": "100k", "org.skiff.sandbox.disk-bytes": "150000"} |
 		.linux.namespaces |= map(if .type == "network" then .path = $ns else . end) |
 		.linux.resources.blockIO.throttleReadBpsDevice = [($device | split(":")) as [$major, $minor] |
-			{"major": $major | tonumber, "minor": $minor | tonumber, "rate": 200000}]'
+			{"major": $major | tonumber, "minor": $minor | tonumber, "rate": 300000}]'
 	launch
 	is 0 "$(counted net held_by_limits)"
 	run -0 in_container sh -c 'grep " / " /proc/mounts; cat /big | wc -c'
 	[[ ${lines[0]} == "overlay / overlay rw"* ]]
 	is 2000000 "${lines[1]}"
 	skiff events --stats "$id" | jq -c .data.machine.devices[]
-	tr '\0' '\n' <"/proc/$(engine)/cmdline" | grep ^name=
+	tr '\0' '\n' <"/proc/$(engine)/cmdline" | grep ^name=root,.*,bytes=150000,.*,read-bytes=300000,
 	(($(counted blk held_by_limits) > 0 && $(counted blk bytes_to_guest) > 2000000 && $(counted fs bytes_to_guest) == 0))
-	ip netns exec "$id-h" busybox nc -l -p 7777 >"$BATS_TEST_TMPDIR/got" &
+	sleep 100 | ip netns exec "$id-h" busybox nc -l -p 7777 >"$BATS_TEST_TMPDIR/got" &
 	run -0 in_container sh -c 'head -c 300000 /dev/zero | nc -w 60 10.77.0.1 7777'
 	eventually eval '(($(stat -c %s "$BATS_TEST_TMPDIR/got") == 300000))'
 	(($(counted net held_by_limits) > 0 && $(counted net bytes_from_guest) > 300000))
@@ -104,4 +105,47 @@ counted() { # DEVICE FIELD
 	launch --vm-kernel "$BATS_TEST_TMPDIR/bz"
 	is "$inode" "$(stat -c %i "$store"/unpacked/*)"
 	grep -q " $inode .*/kernel" "/proc/$(engine)/maps"
+}
+
+@test "kvm: stream sockets lead out of the guest and into it, each direction ends by itself; no link is followed" {
+	local folder=$BATS_TEST_TMPDIR/sockets
+	mkdir "$folder"
+	cd "$BATS_TEST_TMPDIR"
+	head -c 3000000 /dev/urandom >a
+	head -c 2000000 /dev/urandom >b
+	cp a "$bundle/rootfs/root/a"
+	launch --vm-vsock "$folder"
+	[[ -S $folder/vsock ]]
+	# out of the guest
+	"$tools/vsock-host" listen "$folder" 5000 b got.a &
+	eventually test -S "$folder/vsock_5000"
+	run in_container sh -c 'probe vsock-connect 5000 </root/a >/root/b'
+	is "0: " "$status: $output"
+	wait $!
+	cmp a got.a
+	cmp b "$bundle/rootfs/root/b"
+	# into it, where it is said again
+	in_container probe vsock-listen 6000 >ready 2>&1 &
+	eventually holds ready ready
+	run -0 "$tools/vsock-host" connect "$folder" 6000 b echo
+	wait $!
+	cmp b echo
+	# where nobody is
+	run ! "$tools/vsock-host" connect "$folder" 6001 b none
+	says "nobody there"
+	run ! in_container probe vsock-connect 5001
+	says "connect: "
+	# what the guest could have made, were the folder shared with it
+	"$tools/vsock-host" listen "$BATS_TEST_TMPDIR" 1 b none &
+	eventually test -S vsock_1
+	ln -s ../vsock_1 "$folder/vsock_5002"
+	run ! in_container probe vsock-connect 5002
+	says "connect: "
+	kill $!
+	(($(counted vsock bytes_to_guest) >= 4000000 && $(counted vsock bytes_from_guest) >= 5000000))
+	args true
+	run -1 skiff run --vm-vsock "$folder" -b "$bundle" "$id-2"
+	says "another sandbox listens there"
+	skiff delete --force "$id"
+	[[ ! -e $folder/vsock ]]
 }

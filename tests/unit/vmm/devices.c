@@ -1,6 +1,7 @@
 /* Devices, driven as a guest does it: what they answer, and what they refuse. */
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -431,27 +432,64 @@ static struct packet *heard(int n, int64_t len)
 	return (struct packet *)driver_data(&v, 0x10000 + (size_t)n * 256);
 }
 
-static void vsock(void)
-{
-	static const char path[] = "/tmp/skiff-vsock-test";
-	char text[64] = "";
-	int listener;
-	int host;
+static const char vsock_path[] = "/tmp/skiff-vsock-test";
+static int broker;
 
-	unlink("/tmp/skiff-vsock-test");
-	unlink("/tmp/skiff-vsock-test_70");
-	CHECK_FINE(socket_listen(AT_FDCWD, "/tmp/skiff-vsock-test_70", SOCK_STREAM, &listener));
+static void vsock_begin(void)
+{
+	int pair[2];
+	int listener;
+
+	unlink(vsock_path);
 	begin();
-	CHECK_FINE(virtio_vsock_new(path, 3, &v.memory, &v.loop, &v.d));
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
+	CHECK_FINE(socket_listen(AT_FDCWD, vsock_path, SOCK_STREAM, &listener));
+	broker = pair[1];
+	CHECK_FINE(virtio_vsock_new(listener, pair[0], 3, &v.memory, &v.loop, &v.d));
 	CHECK(driver_read(&v, 0x100) == 3);
 	driver_start(&v, 0);
-	for (size_t i = 0; i < 12; i++) {
+	for (size_t i = 0; i < 14; i++) {
 		struct iovec room = { driver_data(&v, 0x10000 + i * 256), 256 };
 		driver_add(&v, 0, &room, 0, 1);
 	}
+}
+
+static void vsock_end(void)
+{
+	close(broker);
+	unlink(vsock_path);
+}
+
+/* The guest has asked for that port: it is answered with a code, or with a socket (the other end of
+ * *host). */
+static void broker_says(uint32_t port, int code, int *host)
+{
+	uint32_t question[2];
+	int pair[2];
+
+	CHECK(read(broker, question, sizeof(question)) == sizeof(question) && question[0] == port);
+	uint32_t answer[2] = { question[1], (uint32_t)code };
+	if (!code) {
+		CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) ==
+		      0);
+		*host = pair[1];
+	}
+	CHECK_FINE(message_send(broker, answer, sizeof(answer), pair, code ? 0 : 1));
+	if (!code)
+		close(pair[0]);
+	CHECK_FINE(driver_turns(&v));
+}
+
+static void vsock(void)
+{
+	char text[64] = "";
+	int host;
+
+	vsock_begin();
 	say(1000, 70, 1, "", 0); /* REQUEST */
+	CHECK(heard(0, -1));
+	broker_says(70, 0, &host);
 	CHECK(heard(0, 44)->operation == 2 && heard(0, -1));
-	host = accept(listener, NULL, NULL);
 	say(1000, 70, 5, "to the host", 0);
 	CHECK(read(host, text, sizeof(text)) == 11 && memcmp(text, "to the host", 11) == 0);
 	memset(text, 'x', 64);
@@ -461,31 +499,84 @@ static void vsock(void)
 	CHECK(p->operation == 5 && p->len == 40 && p->taken == 11 && p->data[39] == 'x');
 	CHECK(heard(1, -1));
 	say(1000, 71, 1, "", 0); /* nobody listens */
+	broker_says(71, ECONNREFUSED, NULL);
 	CHECK(heard(2, 44)->operation == 3);
+	say(1000, 72, 5, "unasked", 0); /* a connection that there is not */
+	CHECK(heard(3, 44)->operation == 3);
 	close(host);
 	say(1000, 70, 4, "", 3); /* SHUTDOWN of both directions: a RESET is its end */
-	CHECK(heard(3, 44)->operation == 3);
+	CHECK(heard(4, 44)->operation == 3);
 	/* from the host */
-	CHECK_FINE(socket_connect(AT_FDCWD, path, SOCK_STREAM, &host));
+	CHECK_FINE(socket_connect(AT_FDCWD, vsock_path, SOCK_STREAM, &host));
 	CHECK(write(host, "CONNECT 80\n", 11) == 11);
 	CHECK_FINE(driver_turns(&v));
-	p = heard(4, 44);
+	p = heard(5, 44);
 	CHECK(p->operation == 1 && p->to_port == 80);
 	say(80, p->from_port, 2, "", 0);
-	CHECK(read(host, text, sizeof(text)) == 3 && memcmp(text, "OK\n", 3) == 0);
+	CHECK(read(host, text, sizeof(text)) == 11 && memcmp(text, "OK 1048576\n", 11) == 0);
 	say(80, p->from_port, 5, "hello", 0);
 	CHECK(read(host, text, sizeof(text)) == 5 && memcmp(text, "hello", 5) == 0);
+	/* the guest says no more, and is still told something */
+	say(80, p->from_port, 4, "", 2);
+	CHECK(read(host, text, sizeof(text)) == 0 && write(host, "late", 4) == 4);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(heard(6, 44 + 4)->operation == 5);
 	close(host);
 	CHECK_FINE(driver_turns(&v));
-	CHECK(heard(5, 44)->operation == 4);
+	CHECK(heard(7, 44)->operation == 4);
 	p = (struct packet *)driver_data(&v, 0x8000);
 	p->len = 100;
 	struct iovec wrong = { p, 44 };
 	driver_add(&v, 1, &wrong, 1, 0);
 	CHECK_FAILS(driver_turns(&v), EPROTO, "not as long as it says");
-	close(listener);
-	unlink("/tmp/skiff-vsock-test");
-	unlink("/tmp/skiff-vsock-test_70");
+	vsock_end();
+}
+
+/* Whether nothing is ready that nobody takes: a turn that waits until its time is up. */
+static bool is_quiet(void)
+{
+	struct timespec a;
+	struct timespec b;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	CHECK_FINE(loop_turn(&v.loop, 20));
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	return (b.tv_sec - a.tv_sec) * 1000000000 + b.tv_nsec - a.tv_nsec >= 19000000;
+}
+
+/* What cannot be told to the guest, or not to the host, does not keep us busy. */
+static void vsock_idle(void)
+{
+	char text[64] = "";
+	int host;
+
+	vsock_begin();
+	say(1000, 70, 1, "", 0);
+	broker_says(70, 0, &host);
+	CHECK(write(host, text, 64) == 64);
+	close(host);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(is_quiet()); /* 24 bytes and the end are left, for which the guest has no room */
+	say(1000, 71, 1, "", 0);
+	say(1000, 71, 3, "", 0); /* given up before there is an answer */
+	broker_says(71, 0, &host);
+	CHECK(read(host, text, sizeof(text)) == 0 && is_quiet());
+	close(host);
+	for (const char *const *wrong =
+		     (const char *const[]){ "CONNECT x\n", "HELLO 1\n", "CONNECT 99999999999\n",
+					    "CONNECT 1 and then some more\n", NULL };
+	     *wrong; wrong++) {
+		CHECK_FINE(socket_connect(AT_FDCWD, vsock_path, SOCK_STREAM, &host));
+		CHECK(write(host, *wrong, strlen(*wrong)) == (ssize_t)strlen(*wrong));
+		CHECK_FINE(driver_turns(&v));
+		CHECK(read(host, text, sizeof(text)) <= 0 && is_quiet());
+		close(host);
+	}
+	close(broker);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(is_quiet());
+	say(1000, 73, 1, "", 0);
+	vsock_end();
 }
 
 static void balloon(void)
@@ -522,6 +613,7 @@ int main(void)
 	limits();
 	held();
 	vsock();
+	vsock_idle();
 	balloon();
 	driver_end(&v);
 	return 0;

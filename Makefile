@@ -169,7 +169,7 @@ $(filter-out $(IMAGE_TESTS) $(NET_TESTS),$(TESTS)): %: %.o $(filter-out $B/cli/%
 # make SAN=fuzz CC=clang fuzzers
 FUZZERS := $(patsubst tests/fuzz/%.c,$B/%,$(wildcard tests/fuzz/*.c))
 FUZZ_OBJ := $(filter-out $B/image/main.o,$(IMAGE_OBJ)) $(VMM_PARTS) $(addprefix $B/runtime/,mounts.o seccomp.o rootless.o helper.o \
-            wire.o stream.o baton.o)
+            wire.o stream.o baton.o vm_shapes.o vm_disks.o vm_spec.o)
 $(FUZZERS): $B/%: tests/fuzz/%.c tests/fuzz/pieces.h $(FUZZ_OBJ)
 	@echo "  LD    $@"
 	$Q$(CC) $(FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) $(shell pkg-config --libs $(IMAGE_LIBS) $(LIBS)) -pthread

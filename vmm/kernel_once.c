@@ -1,5 +1,5 @@
-/* A bzImage that somebody brings: what is packed in it is kept in the store, so that all machines
- * share its pages, and none unpacks it again. */
+/* A bzImage that somebody brings: what is packed in it is kept in the store, so that no guest has
+ * to unpack it at each start. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>

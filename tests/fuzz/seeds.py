@@ -1,4 +1,4 @@
-"""usage: seeds.py tar|inflate|documents|kernel|virtio DIR: what fuzzers begin with, made as the tests of images make theirs."""
+"""usage: seeds.py tar|inflate|documents|kernel|virtio|vsock DIR: what fuzzers begin with, made as the tests of images make theirs."""
 import bz2
 import gzip
 import json
@@ -62,15 +62,20 @@ elif kind == "virtio":
     disk = b"".join(descriptor(0, i, i * 0x400, n, f, i + 1) for i, (n, f) in enumerate([(16, 1), (512, 3), (1, 2)])) + offered(0, 0)
     seeds = [bytes([0, how, 0]) + descriptor(0, 0, 0, 64, 2, 0) + offered(0, 0) for how in (0, 1)]
     seeds += [bytes([1, how, 0]) + console + streams for how in (0, 1)]
-    # a packet of the guest's: a request, an answer, data
-    def packet(operation, to_port, size):
-        head = struct.pack("<QQIIIHHIII", 3, 2, 5, to_port, size, 1, operation, 0, 65536, 0)
-        return b"".join(bytes([2]) + struct.pack("<HB", 0x8000 + i, v) for i, v in enumerate(head))
-    room = b"".join(descriptor(0, i, 0x1000 + i * 256, 255, 2, 0) + offered(0, i) for i in range(4))
-    spoken = descriptor(1, 0, 0, 44, 0, 0)
-    seeds += [bytes([3, 1, 0]) + room + b"".join(packet(op, to, n) + spoken + offered(1, 0) for op, to, n in talk)
-              for talk in ([(1, 70, 0)], [(2, 1 << 20, 0), (5, 1 << 20, 0), (7, 1 << 20, 0), (4, 1 << 20, 0)])]
-    seeds += [bytes([2, 1, 0]) + disk, bytes([4, 1, 0]) + descriptor(0, 0, 0, 8, 0, 0) + offered(0, 0) + descriptor(2, 0, 0, 4096, 2, 0) + offered(2, 0)]
+    seeds += [bytes([2, 1, 0]) + disk, bytes([3, 1, 0]) + descriptor(0, 0, 0, 8, 0, 0) + offered(0, 0) + descriptor(2, 0, 0, 4096, 2, 0) + offered(2, 0)]
+elif kind == "vsock":
+    def packet(operation, how=0, flags=0, room=60000, size=0):
+        return struct.pack("<BBBBHH", 0, how, operation, flags, room, 0) + (struct.pack("<H", size) if operation == 5 else b"") + b"\0"
+    room, turn, yes, no = bytes([3, 7]), bytes([10]), bytes([5, 0, 1]), bytes([5, 1])
+
+    def host(how, what):
+        return bytes([7, how, what])
+    write, read, end, close = 25, 26, 2, 4
+    opened = room + packet(1) + turn + turn + yes + turn + turn
+    seeds = [opened + packet(5, size=500) + turn + host(1, read) + host(1, write) + turn + room + turn + packet(4, flags=2) + turn + host(1, end) + turn,
+             opened + packet(5, size=500) + host(1, close) + turn + packet(4, flags=3) + turn + turn, room + packet(1) + turn + no + turn + turn,
+             room + bytes([4, 0, 2]) + turn + turn + turn + packet(2, 64) + packet(5, 64, size=9) + turn + host(2, read) + host(2, close) + turn + turn,
+             opened + packet(7) + packet(6) + packet(3) + turn + packet(1, 1, room=3) + turn + yes + turn + host(1, write) + turn + packet(6, 1, room=9) + turn]
 else:
     descriptor = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "sha256:" + "1" * 64, "size": 7,
                   "platform": {"os": "linux", "architecture": "arm64", "variant": "v8", "os.features": ["x"]}, "annotations": {"a": "b"}}

@@ -39,7 +39,7 @@ static error *make_device(unsigned which, struct virtio_device **d)
 	static bool has_disk;
 	int pair[2];
 
-	switch (which % 5) {
+	switch (which % 4) {
 	case 0:
 		return virtio_rng_new(&memory, &loop, d);
 	case 1:
@@ -56,16 +56,6 @@ static error *make_device(unsigned which, struct virtio_device **d)
 			has_disk = true;
 		}
 		return virtio_blk_new(open(disk, O_RDWR | O_CLOEXEC), BLK_COPY, "disk", &memory, &loop, d);
-	case 3: {
-		unlink("/dev/shm/skiff-fuzz-vsock");
-		error *e = virtio_vsock_new("/dev/shm/skiff-fuzz-vsock", 3, &memory, &loop, d);
-		if (!e)
-			e = socket_connect(AT_FDCWD, "/dev/shm/skiff-fuzz-vsock", SOCK_STREAM, &outside);
-		if (!e)
-			e = fd_write_all(outside, "CONNECT 5\n", 10);
-		fcntl(outside, F_SETFL, O_RDWR | O_NONBLOCK);
-		return e;
-	}
 	default:
 		return virtio_balloon_new(&memory, &loop, d);
 	}

@@ -31,6 +31,12 @@ struct machine_disk {
 	struct machine_rate both, read, write;
 };
 
+/* What skiff-fs has served so far, in memory that it shares with whoever asks: each number is right
+ * by itself. */
+struct file_counts {
+	uint64_t requests, bytes_to_guest, bytes_from_guest; /* contents of files */
+};
+
 struct machine {
 	const char *program; /* of the engine */
 	bool kvm;            /* else the processor is emulated */

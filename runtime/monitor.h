@@ -47,6 +47,7 @@ struct monitor {
 	struct wire wire;
 	struct watch port, signals, console, commands, start, caller, counts, broker;
 	pid_t machine, file_server;
+	const volatile struct file_counts *files; /* the file server's; NULL: it does not count */
 	int proc; /* a procfs for the monitor's own root */
 	struct program *programs;
 	struct client *clients;
@@ -104,3 +105,5 @@ void client_free(struct client *c);
 must_use error *engine_watch(struct monitor *m);
 /* Asks the machine for its counts, for a client. */
 must_use error *engine_count(struct client *c);
+/* Tells a client what the file server has counted. */
+must_use error *files_count(struct client *c);

@@ -103,6 +103,8 @@ static error *take_message(struct client *c, struct wire_head *head, const char 
 	switch (head->type) {
 	case WIRE_MACHINE:
 		return engine_count(c);
+	case WIRE_FILES:
+		return files_count(c);
 	case WIRE_SIZE:
 		return wire_put(&m->wire, head, payload);
 	case WIRE_SIGNAL:

@@ -1,5 +1,5 @@
-/* The monitor: what it and our own engine say to each other. The engine is taken for hostile, as
- * the guest is: what it answers is bounded here, and checked by who reads it. */
+/* The monitor: what it, our own engine and the file server say to each other. They are taken for
+ * hostile, as the guest is: what it answers is bounded here, and checked by who reads it. */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "runtime/monitor.h"
+#include "vmm.h"
 
 enum { COUNTS_MAX = 16 << 10 };
 
@@ -41,6 +42,22 @@ static error *counts_ready(struct watch *w, short events)
 		return answer(m, 0, text, (size_t)n);
 	w->fd = -1; /* the machine's end follows */
 	return answer(m, ESRCH, NULL, 0);
+}
+
+error *files_count(struct client *c)
+{
+	const volatile struct file_counts *files = c->monitor->files;
+	char text[160];
+
+	if (!files)
+		return client_refuse(c, ENOTSUP, "this file server does not count");
+	int len = snprintf(text, sizeof(text),
+			   "{\"requests\":%llu,\"bytes_to_guest\":%llu,\"bytes_from_guest\":%llu}",
+			   (unsigned long long)files->requests,
+			   (unsigned long long)files->bytes_to_guest,
+			   (unsigned long long)files->bytes_from_guest);
+	struct wire_head head = { .type = WIRE_REPLY, .len = (uint32_t)len };
+	return client_tell(c, &head, text);
 }
 
 /* --- stream sockets --- */

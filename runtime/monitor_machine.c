@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -425,6 +426,23 @@ static error *start(char *const words[], int console, const int *kept, size_t n,
 	_exit(127);
 }
 
+/* Memory in which the file server counts, and the monitor reads. */
+static error *share_counts(struct monitor *m, int *out)
+{
+	auto_fd int fd = memfd_create("counts", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	/* sealed, so that it cannot be taken away from who reads it */
+	if (fd < 0 || ftruncate(fd, sizeof(struct file_counts)) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return error_errno("make the file server's counts");
+	void *at = mmap(NULL, sizeof(struct file_counts), PROT_READ, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		return error_errno("map the file server's counts");
+	m->files = at;
+	*out = take_fd(&fd);
+	return NULL;
+}
+
 /* Listening before the server runs, so that the machine can connect at once. Ours goes on to jail
  * itself; it sees no processes but its own. */
 static error *start_file_server(struct monitor *m, const struct vm *vm, int console)
@@ -432,7 +450,9 @@ static error *start_file_server(struct monitor *m, const struct vm *vm, int cons
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/run/fs" };
 	auto_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	char *program = (char *)(uintptr_t)vm->file_server;
+	auto_fd int counts = -1;
 	char number[32];
+	char counted[32];
 	char options[] =
 		"source=/share,cache=auto,xattr,posix_acl,announce_submounts,sandbox=chroot";
 
@@ -441,11 +461,17 @@ static error *start_file_server(struct monitor *m, const struct vm *vm, int cons
 		return error_errno("listen for the machine's file system");
 	snprintf(number, sizeof(number), "%s=%d", vm->foreign_file_server ? "--fd" : "--socket",
 		 fd);
-	char *own[] = { program, "--folder=/share", number, vm->makes_devices ? "--devices" : NULL,
-			NULL };
+	if (!vm->foreign_file_server)
+		try(share_counts(m, &counts));
+	snprintf(counted, sizeof(counted), "--counts=%d", counts);
+	char *own[] = {
+		program, "--folder=/share", number, counted, vm->makes_devices ? "--devices" : NULL,
+		NULL
+	};
 	char *foreign[] = { program, number, "-o", options, "-o", "log_level=err", NULL };
-	return start(vm->foreign_file_server ? foreign : own, console, &fd, 1, NULL,
-		     vm->foreign_file_server ? 0 : CLONE_NEWPID, &m->file_server);
+	if (vm->foreign_file_server)
+		return start(foreign, console, &fd, 1, NULL, 0, &m->file_server);
+	return start(own, console, (int[]){ fd, counts }, 2, NULL, CLONE_NEWPID, &m->file_server);
 }
 
 /* The machine's ends of what connects it with the monitor. */

@@ -164,19 +164,30 @@ error *vm_pids(const struct state *s, pid_t **pids, size_t *n, char **lines)
 	return fclose(out) ? error_new(ENOMEM, "ps") : NULL;
 }
 
+/* Another engine or file server counts nothing: then it is left out. */
+static error *add_counts(const struct state *s, enum wire_type who, const char *reserved,
+			 struct json *to)
+{
+	auto_free char *counts = NULL;
+	auto_error error *e = vm_ask(s, who, 0, NULL, &counts);
+
+	if (e)
+		return error_code(e) == ENOTSUP ? NULL : take_ptr(&e);
+	return json_copy_members(to, counts, strlen(counts), reserved);
+}
+
+/* Nobody can say for others what they count: not the guest, nor the engine. */
 error *vm_stats(const struct state *s, struct json *to)
 {
 	auto_free char *text = NULL;
 
-	auto_free char *counts = NULL;
-
 	try(vm_ask(s, WIRE_STATS, 0, NULL, &text));
 	try(json_copy_members(to, text, strlen(text), "machine"));
-	auto_error error *e = vm_ask(s, WIRE_MACHINE, 0, NULL, &counts);
-	if (e) /* another engine counts nothing */
-		return error_code(e) == ENOTSUP ? NULL : take_ptr(&e);
 	json_object(to, "machine");
-	try_as(json_copy_members(to, counts, strlen(counts), NULL), "the machine's counts");
+	try_as(add_counts(s, WIRE_MACHINE, "files", to), "the machine's counts");
+	json_object(to, "files");
+	try_as(add_counts(s, WIRE_FILES, NULL, to), "the file server's counts");
+	json_end(to);
 	json_end(to);
 	return NULL;
 }

@@ -45,7 +45,8 @@ enum wire_type {
 	WIRE_PIDS,
 	WIRE_OOM_KILLS,
 	WIRE_SHUTDOWN,
-	WIRE_MACHINE, /* asked of the monitor: the counts of the machine */
+	WIRE_MACHINE, /* asked of the monitor: the counts of the machine, */
+	WIRE_FILES,   /* and those of its file server */
 
 	WIRE_DATA = 32, /* id, stream */
 	WIRE_EOF,       /* id, stream: no DATA follows */

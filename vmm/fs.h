@@ -13,6 +13,7 @@
 #include <linux/stat.h>
 
 #include "base/error.h"
+#include "vmm.h"
 #include "vmm/virtq.h"
 
 enum {
@@ -134,7 +135,7 @@ struct fs {
 	uid_t uid;
 	gid_t gid;
 	mode_t mask;
-	uint64_t requests, bytes_in, bytes_out; /* served so far; in: to the guest */
+	struct file_counts *counts;
 };
 
 /* One request, checked. */

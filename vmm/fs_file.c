@@ -125,7 +125,7 @@ int fs_read(struct fs *fs, struct fs_request *r)
 		return errno;
 	r->in_place = true;
 	r->len = (size_t)len;
-	fs->bytes_in += r->len;
+	fs->counts->bytes_to_guest += r->len;
 	return 0;
 }
 
@@ -157,7 +157,7 @@ int fs_write(struct fs *fs, struct fs_request *r)
 		return errno;
 	*out = (struct fuse_write_out){ .size = (uint32_t)len };
 	r->len = sizeof(*out);
-	fs->bytes_out += (uint64_t)len;
+	fs->counts->bytes_from_guest += (uint64_t)len;
 	return 0;
 }
 

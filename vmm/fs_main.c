@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 
 struct wishes {
 	const char *folder;
-	uint32_t socket, open;
+	uint32_t socket, open, counts;
 	bool devices;
 };
 
@@ -19,6 +20,8 @@ static const struct option_row rows[] = {
 	{ "folder", 'f', OPT_TEXT, offsetof(struct wishes, folder), "DIR", "what is served" },
 	{ "socket", 's', OPT_U32, offsetof(struct wishes, socket), "FD",
 	  "a socket on which a vhost-user engine calls, once" },
+	{ "counts", 0, OPT_U32, offsetof(struct wishes, counts), "FD",
+	  "memory to count in, for whoever shares it" },
 	{ "devices", 0, OPT_FLAG, offsetof(struct wishes, devices), "",
 	  "the guest may make device nodes, if the host may" },
 	{ "open", 0, OPT_U32, offsetof(struct wishes, open), "N",
@@ -46,10 +49,22 @@ static error *raise_limits(uint32_t *open)
 	return NULL;
 }
 
+static error *map_counts(int fd, struct file_counts **out)
+{
+	void *at = mmap(NULL, sizeof(**out), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (at == MAP_FAILED)
+		return error_errno("--counts");
+	close(fd);
+	*out = at;
+	return NULL;
+}
+
 static error *run(int argc, char **argv)
 {
 	struct wishes w = { 0 };
 	static struct fs fs;
+	struct file_counts *counts = NULL;
 	char **rest;
 	bool help = false;
 	int root;
@@ -67,10 +82,14 @@ static error *run(int argc, char **argv)
 	if (engine < 0)
 		return error_errno("wait for the engine");
 	close((int)w.socket);
+	if (w.counts)
+		try(map_counts((int)w.counts, &counts));
 	try(raise_limits(&w.open));
 	try_as(fs_jail(w.folder, w.devices, &root), "jail");
 	try(fs_make(&fs, root, w.open));
 	fs.makes_devices = w.devices;
+	if (counts)
+		fs.counts = counts;
 	return vhost_serve(engine, &fs);
 }
 

@@ -160,7 +160,7 @@ error *fs_serve(struct fs *fs, const struct chain *c, uint32_t *written)
 			      ? 0
 			      : c->in_len - sizeof(struct fuse_out_header);
 	r.room = room < FS_REPLY ? room : FS_REPLY;
-	fs->requests++;
+	fs->counts->requests++;
 	int failed = perform(fs, &r);
 	if (failed == FS_NO_ANSWER)
 		return NULL;
@@ -217,17 +217,23 @@ int fs_destroy(struct fs *fs, struct fs_request *r)
 	int root = take_fd(&fs->nodes.slots[FUSE_ROOT_ID].node->fd);
 	size_t open_max = fs->nodes.open_max;
 	bool devices = fs->makes_devices;
+	struct file_counts *counts = fs->counts;
 
 	(void)r;
 	fs_free(fs);
 	auto_error error *e = fs_make(fs, root, open_max);
 	fs->makes_devices = devices;
+	fs->counts = counts;
 	return e ? error_code(e) : 0;
 }
 
 error *fs_make(struct fs *fs, int root, size_t open_max)
 {
-	*fs = (struct fs){ .uid = (uid_t)-1, .gid = (gid_t)-1, .mask = (mode_t)-1 };
+	static struct file_counts unseen;
+
+	*fs = (struct fs){
+		.uid = (uid_t)-1, .gid = (gid_t)-1, .mask = (mode_t)-1, .counts = &unseen
+	};
 	return fs_nodes_make(&fs->nodes, root, open_max);
 }
 

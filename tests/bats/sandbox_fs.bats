@@ -70,6 +70,14 @@ rootfs'
 	in_container test -e /bin/busybox
 }
 
+@test "events --stats has what the file server has served" {
+	head -c 3000000 /dev/zero >"$bundle/rootfs/big"
+	launch
+	in_container sh -c 'cat /big >/dev/null; head -c 500000 /dev/zero >/out; sync'
+	run -0 skiff events --stats "$id"
+	jq -e '.data.machine.files | .requests > 50 and .bytes_to_guest > 3000000 and .bytes_from_guest >= 500000' <<<"$output"
+}
+
 @test "a file server that dies takes its container along" {
 	launch
 	kill -KILL "$(file_server)"

@@ -48,7 +48,7 @@ struct monitor {
 	struct watch port, signals, console, commands, start, caller, counts, broker;
 	pid_t machine, file_server;
 	const volatile struct file_counts *files; /* the file server's; NULL: it does not count */
-	int proc; /* a procfs for the monitor's own root */
+	int proc;                                 /* a procfs for the monitor's own root */
 	struct program *programs;
 	struct client *clients;
 	struct pending *pending;

@@ -49,6 +49,8 @@ struct guest {
 	struct sock_fprog filter; /* of the next program */
 	unsigned filter_flags;
 	char *network; /* devices as JSON, or NULL */
+	char *id;      /* the container's, as on the host */
+	char *bundle;  /* where that is on the host */
 	struct runtime runtime;
 };
 

@@ -54,8 +54,9 @@ static error *do_create(const struct act *a)
 {
 	char console[64];
 	char pids[64];
-	struct container_options o = { .id = VM_CONTAINER,
+	struct container_options o = { .id = a->guest->id,
 				       .bundle = GUEST_BUNDLE,
+				       .shown_bundle = a->guest->bundle,
 				       .pid_file = pids,
 				       .filter = &a->guest->filter,
 				       .filter_flags = a->guest->filter_flags };
@@ -74,7 +75,7 @@ static error *do_start(const struct act *a)
 
 	if (a->guest->network)
 		try_as(guest_network(a->guest->network, p->pid), "set up the network");
-	return container_start(&a->guest->runtime, VM_CONTAINER);
+	return container_start(&a->guest->runtime, a->guest->id);
 }
 
 static error *do_exec(const struct act *a)
@@ -93,7 +94,7 @@ static error *do_exec(const struct act *a)
 	snprintf(console, sizeof(console), "/run/skiff/console.%u", a->process->id);
 	if (a->process->terminal)
 		o.console_socket = console;
-	try(exec_open(&a->guest->runtime, VM_CONTAINER, false, &x));
+	try(exec_open(&a->guest->runtime, a->guest->id, false, &x));
 	try(spec_read_process(a->text, a->head->len, exec_arena(x), &process));
 	exec_set_process(x, process);
 	return exec_run(x, &o, &ignored);
@@ -101,7 +102,7 @@ static error *do_exec(const struct act *a)
 
 static error *do_signal_all(const struct act *a)
 {
-	return container_kill(&a->guest->runtime, VM_CONTAINER,
+	return container_kill(&a->guest->runtime, a->guest->id,
 			      (int)(a->head->arg & ~(uint32_t)WIRE_ALL), true);
 }
 
@@ -112,13 +113,13 @@ static error *do_update(const struct act *a)
 
 	try(arena_new(&arena));
 	try(spec_read_resources(a->text, a->head->len, arena, &resources));
-	return container_update(&a->guest->runtime, VM_CONTAINER, resources);
+	return container_update(&a->guest->runtime, a->guest->id, resources);
 }
 
 static error *do_stats(const struct act *a)
 {
 	json_object(a->to, NULL);
-	try(container_stats(&a->guest->runtime, VM_CONTAINER, a->to));
+	try(container_stats(&a->guest->runtime, a->guest->id, a->to));
 	json_end(a->to);
 	return NULL;
 }
@@ -161,7 +162,7 @@ static error *do_pids(const struct act *a)
 	size_t n;
 
 	try(arena_new(&arena));
-	try(container_pids(&a->guest->runtime, VM_CONTAINER, &pids, &n, &none));
+	try(container_pids(&a->guest->runtime, a->guest->id, &pids, &n, &none));
 	all.list.v = arena_array_of(arena, struct vm_process, n + 1);
 	if (!all.list.v)
 		return arena_exhausted();
@@ -175,7 +176,7 @@ static error *do_oom_kills(const struct act *a)
 {
 	uint64_t kills = 0;
 
-	try(container_oom_kills(&a->guest->runtime, VM_CONTAINER, &kills));
+	try(container_oom_kills(&a->guest->runtime, a->guest->id, &kills));
 	json_u64(a->to, NULL, kills);
 	return NULL;
 }
@@ -335,6 +336,17 @@ static error *keep_network(struct guest *g, const struct wire_frame *f)
 	return g->network ? NULL : error_new(ENOMEM, "the network");
 }
 
+static error *keep_name(struct guest *g, const struct wire_frame *f)
+{
+	size_t len = strnlen(f->payload, f->head.len);
+
+	free(g->id);
+	free(g->bundle);
+	g->id = strndup(f->payload, len);
+	g->bundle = len < f->head.len ? strndup(f->payload + len + 1, f->head.len - len - 1) : NULL;
+	return g->id && g->bundle ? NULL : error_new(EPROTO, "the container's name");
+}
+
 static error *set_clock(const struct wire_frame *f)
 {
 	int64_t now[2];
@@ -419,6 +431,8 @@ error *guest_request(struct guest *g, const struct wire_frame *f)
 		return reply_with(g, f->head.seq, set_clock(f));
 	case WIRE_NETWORK:
 		return reply_with(g, f->head.seq, keep_network(g, f));
+	case WIRE_NAME:
+		return reply_with(g, f->head.seq, keep_name(g, f));
 	case WIRE_SPEC:
 		return reply_with(g, f->head.seq,
 				  file_replace(AT_FDCWD, GUEST_BUNDLE "/config.json", 0600,

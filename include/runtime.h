@@ -44,6 +44,7 @@ struct network_options {
 struct container_options {
 	const char *id;
 	const char *bundle;         /* a folder; its config.json unless config is given */
+	const char *shown_bundle;   /* NULL, or what hooks and others are told instead */
 	const char *config;         /* NULL or a file */
 	const char *console_socket; /* NULL or a socket's path */
 	const char *pid_file;       /* NULL or a file, absolute */

@@ -255,7 +255,7 @@ static error *make_fixed(const struct runtime *rt, const struct container_option
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
 	f->oci_version = arena_strdup(l->arena, SPEC_VERSION);
 	f->id = (char *)l->id;
-	f->bundle = (char *)l->bundle;
+	f->bundle = (char *)(o->shown_bundle ? o->shown_bundle : l->bundle);
 	f->rootfs = (char *)l->rootfs;
 	f->created = arena_printf(l->arena, "%s.%09ldZ", date, now.tv_nsec);
 	f->uid = geteuid();

@@ -25,6 +25,18 @@ static error *set_clock(struct monitor *m)
 	return monitor_ask(m, WIRE_CLOCK, 0, 0, numbers, sizeof(numbers));
 }
 
+static error *tell_name(struct monitor *m)
+{
+	auto_free char *text = NULL;
+	int len = asprintf(&text, "%s%c%s", m->life->id, '\0', m->life->bundle);
+
+	if (len < 0) {
+		text = NULL;
+		return error_new(ENOMEM, "the container's name");
+	}
+	return monitor_ask(m, WIRE_NAME, 0, 0, text, (size_t)len);
+}
+
 error *monitor_create(struct life *l)
 {
 	struct monitor *m = monitor_of(l);
@@ -32,6 +44,7 @@ error *monitor_create(struct life *l)
 
 	try(monitor_until(m, &m->met, BOOT_MS, "wait for the guest's agent"));
 	try(set_clock(m));
+	try(tell_name(m));
 	try(monitor_ask(m, WIRE_SPEC, 0, 0, vm->config, vm->config_len));
 	if (vm->network_json)
 		try(monitor_ask(m, WIRE_NETWORK, 0, 0, vm->network_json, strlen(vm->network_json)));

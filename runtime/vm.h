@@ -11,7 +11,6 @@
 #define VM_PORT        "skiff.agent"      /* the name of the console's port to the agent */
 #define VM_TAG         "skiff"            /* of the file system that the guest mounts */
 #define VM_SHARE       "/run/skiff/share" /* where it mounts it: rootfs, mounts/N */
-#define VM_CONTAINER   "sandbox"          /* the container's id in there */
 
 #define VM_VSOCK       "vsock"           /* the name of the socket that leads to the guest's */
 #define VM_DISK_SYSTEM "system"          /* the guest's system: .vm.image */

@@ -47,8 +47,9 @@ enum wire_type {
 	WIRE_SHUTDOWN,
 	WIRE_MACHINE, /* asked of the monitor: the counts of the machine, */
 	WIRE_FILES,   /* and those of its file server */
+	WIRE_NAME,    /* payload: what hooks are told: the container's id, a NUL, its bundle */
 
-	WIRE_DATA = 32, /* id, stream */
+	WIRE_DATA = 64, /* id, stream */
 	WIRE_EOF,       /* id, stream: no DATA follows */
 	WIRE_CREDIT,    /* id, stream; arg: so many more bytes may be sent */
 	WIRE_CLOSED,    /* id, stream: nobody reads that any more */

@@ -256,3 +256,18 @@ run_as_user() { # SCRIPT
 	is 7:8 "${lines[2]}"
 	is 200006:200007 "$(stat -c %u:%g "$bundle/rootfs/tmp/mine")"
 }
+
+@test "an ordinary user's sandbox: the root is an image that only the user may read" {
+	[[ -z ${SKIFF_SANDBOX-} ]] || skip "it asks for one itself"
+	fetch_kernel
+	cp -r "${SKIFF%/*}/libexec" "$home/libexec"
+	cp -rL "$SKIFF_KERNELS" "$home/kernels"
+	mkfs.erofs --all-root "$bundle/root.image" "$bundle/rootfs" >/dev/null 2>&1
+	chown $user "$bundle/root.image"
+	chmod 600 "$bundle/root.image"
+	args sh -c 'stat -c %u /bin/busybox; touch /new; stat -c %u /new; grep -c erofs /proc/filesystems'
+	config '.root.path = "root.image"'
+	chown $user "$bundle/config.json"
+	run as_user SKIFF_KERNELS="$home/kernels" "$home/skiff" run --sandbox qemu -b "$bundle" "$id"
+	is $'0\n0\n1' "$output"
+}

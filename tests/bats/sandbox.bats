@@ -398,6 +398,14 @@ root_image() { # EROFS-OR-SQUASHFS-OR-EXT4
 	says "fixed when it is made"
 }
 
+@test "what is written to a root out of an image counts to the container's memory" {
+	root_image erofs
+	config '.linux.resources.memory.limit = 64000000'
+	try_inside 'dd if=/dev/zero of=/big bs=1M count=20 2>/dev/null; wc -c </big; dd if=/dev/zero of=/bigger bs=1M count=100 2>/dev/null; echo $?'
+	is 20971520 "${lines[0]}"
+	is 137 "${lines[1]}"
+}
+
 @test "an image as root that is none, or without a sandbox: said, and nothing is left" {
 	root_image erofs
 	head -c 100000 /dev/urandom >"$bundle/root.image"

@@ -392,6 +392,29 @@ static void held(void)
 	CHECK(driver_used(&v, 1) == 0);
 }
 
+/* The one timer is for who may go on first, whoever was held last. */
+static void held_both(void)
+{
+	begin();
+	CHECK_FINE(virtio_balloon_new(&v.memory, &v.loop, &v.d));
+	CHECK_FINE(virtio_limit(v.d, &v.d->limits[0], 0, 10));
+	CHECK_FINE(virtio_limit(v.d, &v.d->limits[1], 0, 1));
+	for (int i = 0; i < 10; i++)
+		limit_spend(&v.d->limits[0], 0);
+	for (int i = 0; i < 1000; i++)
+		limit_spend(&v.d->limits[1], 0);
+	driver_start(&v, 0);
+	struct iovec buffer = { driver_data(&v, 0), 4 };
+	driver_add(&v, 0, &buffer, 1, 0);
+	CHECK_FINE(driver_turns(&v));
+	driver_add(&v, 1, &buffer, 1, 0);
+	CHECK_FINE(driver_turns(&v));
+	CHECK(v.d->count.held >= 2 && driver_used(&v, 0) == -1);
+	for (int i = 0; i < 100 && v.q[0].used->idx == 0; i++)
+		CHECK_FINE(loop_turn(&v.loop, 100));
+	CHECK(driver_used(&v, 0) == 0 && driver_used(&v, 1) == -1);
+}
+
 /* --- stream sockets --- */
 
 struct packet {
@@ -612,6 +635,7 @@ int main(void)
 	disk_limits();
 	limits();
 	held();
+	held_both();
 	vsock();
 	vsock_idle();
 	balloon();

@@ -136,11 +136,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct vm vm = { .engine = VM_KVM };
 	static struct life life = { .vm = &vm };
+	static const volatile struct file_counts files = { .requests = 5 };
 	struct monitor *m = monitor_of(&life);
 	int others[3];
 	error *e = NULL;
 
 	signal(SIGPIPE, SIG_IGN);
+	m->files = &files;
 	life.fd[FD_VSOCK_DIR] = open("/dev/shm", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	for (int i = 0; i < 4; i++)
 		if (pipe2(ends[i], O_NONBLOCK | O_CLOEXEC) < 0)

@@ -57,6 +57,7 @@ struct monitor {
 	uint32_t last_id; /* of the last program */
 
 	/* what the loop has come to know */
+	bool alone;        /* no program is left */
 	bool met;          /* the agent said HELLO */
 	bool answered;     /* the monitor's own request */
 	error *answer;     /* its outcome */

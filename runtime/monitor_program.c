@@ -95,5 +95,6 @@ error *programs_settle(struct monitor *m)
 		}
 		program_free(m, p);
 	}
+	m->alone = !m->programs;
 	return NULL;
 }

@@ -14,7 +14,7 @@
 #include "runtime/monitor.h"
 #include "runtime/steps.h"
 
-enum { BOOT_MS = 120000, END_MS = 10000 };
+enum { BOOT_MS = 120000, LAST_MS = 1000, END_MS = 10000 };
 
 static error *set_clock(struct monitor *m)
 {
@@ -81,6 +81,9 @@ static error *shut_down(struct monitor *m)
  * for signals. A shell's number says the same. */
 static _Noreturn void end(struct monitor *m)
 {
+	/* what exec has started ends with the container: who waits for it is told how */
+	m->alone = !m->programs;
+	auto_error error *others = monitor_until(m, &m->alone, LAST_MS, "wait for the others");
 	auto_error error *e = shut_down(m);
 
 	_exit(process_exit_code(m->status));

@@ -55,9 +55,13 @@ static error *receive_frame(int fd, struct wire_head *head, char **text)
 
 	if (!data)
 		return error_new(ENOMEM, "a message");
-	try(message_receive(fd, data, WIRE_TO_HOST_MAX + sizeof(*head), &len, fds, &n));
-	if (!len)
+	auto_error error *e =
+		message_receive(fd, data, WIRE_TO_HOST_MAX + sizeof(*head), &len, fds, &n);
+	/* reset: the monitor ended before it read what was sent last */
+	if (e ? error_code(e) == ECONNRESET : !len)
 		return error_said(EPIPE, "the sandbox has ended");
+	if (e)
+		return take_ptr(&e);
 	memcpy(head, data, len < sizeof(*head) ? len : sizeof(*head));
 	if (len < sizeof(*head) || head->len != len - sizeof(*head))
 		return error_new(EPROTO, "the monitor's answer");

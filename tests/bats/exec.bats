@@ -333,8 +333,8 @@ load helpers
 
 @test "exec ends when the container does" {
 	launch
-	skiff exec "$id" sleep 1000 >"$log" 2>&1 &
-	eventually has_processes 2
+	skiff exec "$id" sh -c 'echo begun; sleep 1000' >"$log" 2>&1 &
+	eventually holds "$log" begun
 	skiff kill "$id" KILL
 	status=0
 	wait $! || status=$?

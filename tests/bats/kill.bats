@@ -73,6 +73,7 @@ load helpers
 	launch
 	eventually has_processes 4
 	mapfile -t pids < <(skiff ps -f json "$id" | jq '.[]')
+	[[ -z ${SKIFF_SANDBOX-} ]] || pids=("$(pid_of)") # theirs are the guest's
 	run -0 skiff kill --all "$id" KILL
 	for pid in "${pids[@]}"; do
 		eventually gone "$pid"
@@ -87,6 +88,7 @@ load helpers
 	launch
 	eventually has_processes 3
 	mapfile -t pids < <(skiff ps -f json "$id" | jq '.[]')
+	[[ -z ${SKIFF_SANDBOX-} ]] || pids=("$(pid_of)") # theirs are the guest's
 	run -0 skiff kill "$id" KILL
 	for pid in "${pids[@]}"; do
 		eventually gone "$pid"
@@ -164,6 +166,7 @@ load helpers
 	launch
 	eventually has_processes 3
 	mapfile -t pids < <(skiff ps -f json "$id" | jq '.[]')
+	[[ -z ${SKIFF_SANDBOX-} ]] || pids=("$(pid_of)") # theirs are the guest's
 	run -0 skiff delete --force "$id"
 	for pid in "${pids[@]}"; do
 		eventually gone "$pid"

@@ -149,3 +149,18 @@ counted() { # DEVICE FIELD
 	skiff delete --force "$id"
 	[[ ! -e $folder/vsock ]]
 }
+
+@test "kvm: stream sockets: whichever step fails, and at the end, the socket is gone" {
+	SKIFF=$top/build/steps/skiff
+	local step
+	mkdir "$BATS_TEST_TMPDIR/sockets"
+	args true
+	for step in "look for the folder of stream sockets" "open the monitor" "record the first process" "listen for stream sockets" "gather what the guest may see" "start the machine" "make the container in the guest"; do
+		FAIL_STEP=$step run -1 skiff run --vm-vsock "$BATS_TEST_TMPDIR/sockets" -b "$bundle" "$id"
+		says "$step: failed on purpose"
+		nothing_left
+		[[ ! -e $BATS_TEST_TMPDIR/sockets/vsock ]]
+	done
+	run -0 skiff run --vm-vsock "$BATS_TEST_TMPDIR/sockets" -b "$bundle" "$id"
+	[[ ! -e $BATS_TEST_TMPDIR/sockets/vsock ]]
+}

@@ -227,6 +227,7 @@ bench: all
 	bench/run
 	bench/image/run
 	bench/net/run
+	bench/vm/run
 
 compile_commands.json: Makefile $(ALL_SRC)
 	$Qtests/lint/commands "$(subst ",\",$(CC) $(FLAGS) $(shell pkg-config --cflags $(NET_LIBS) $(IMAGE_LIBS)))" $(ALL_SRC) >$@

@@ -136,7 +136,7 @@ error *machine_qemu_words(const struct machine *m, struct strings *out)
 	for (size_t i = 0; i < COUNT(fixed); i++)
 		try(strings_add(out, fixed[i]));
 	try(add_pair(out, "-accel", m->kvm ? "kvm" : "tcg,thread=multi"));
-	try(add_pair(out, "-cpu", m->kvm ? "host" : "max"));
+	try(add_pair(out, "-cpu", m->kvm ? "host" : "max,erms=off"));
 	try(add_memory(m, out));
 	try(add_kernel(m, out));
 	try(add_devices(m, out));

@@ -34,7 +34,7 @@ teardown() {
 @test "a login shell on a terminal" {
 	config '.process.terminal = true'
 	args bash -il
-	run -0 timeout -k 2 40 "$tools/terminal" "$SKIFF" --root "$root" run -b "$bundle" "$id" 3>&- 4>&- <<-'END'
+	run -0 timeout -k 2 "${LIMIT:-40}" "$tools/terminal" "$SKIFF" --root "$root" run -b "$bundle" "$id" 3>&- 4>&- <<-'END'
 		expect root@skiff
 		send stty size; tty\n
 		expect 24 80
@@ -76,7 +76,7 @@ teardown() {
 	args sh -c 'id -u; . /etc/os-release; echo $ID'
 	cp "$SKIFF" "$BATS_TEST_TMPDIR/skiff"
 	mkdir -m 777 "$BATS_TEST_TMPDIR/run"
-	run -0 timeout 20 setpriv --reuid 65534 --regid 65534 --clear-groups env -i XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/run" PATH="$PATH" \
+	run -0 timeout -k 2 "${LIMIT:-20}" setpriv --reuid 65534 --regid 65534 --clear-groups env -i XDG_RUNTIME_DIR="$BATS_TEST_TMPDIR/run" PATH="$PATH" \
 		"$BATS_TEST_TMPDIR/skiff" run -b "$bundle" "$id"
 	is "0 debian" "$(paste -sd' ' <<<"$output")"
 }

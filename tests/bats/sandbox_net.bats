@@ -5,7 +5,7 @@ load net_helpers
 setup_file() { fetch_kernel; }
 setup() {
 	begin_net
-	export SKIFF_SANDBOX=qemu
+	export SKIFF_SANDBOX=${SKIFF_SANDBOX:-qemu}
 }
 
 answers() { # ADDRESS PORT

@@ -10,7 +10,7 @@ setup() {
 on_terminal() { # [-s RxC] WORD...
 	local size=()
 	[[ $1 != -s ]] || { size=(-s "$2"); shift 2; }
-	run -0 timeout -k 2 40 "$tools/terminal" "${size[@]}" "$SKIFF" --root "$root" "$@" 3>&- 4>&-
+	run -0 timeout -k 2 "${LIMIT:-40}" "$tools/terminal" "${size[@]}" "$SKIFF" --root "$root" "$@" 3>&- 4>&-
 }
 receiver() { # [TEXT...]
 	"$tools/receive" "$BATS_TEST_TMPDIR/console" terminal "$@" >"$log.tty" 2>&1 3>&- &

@@ -38,16 +38,27 @@ for name in sys.stdin.read().split(): name == "busybox" or os.symlink("busybox",
 	mv "$1.new" "$1"
 }
 
-# A program for what busybox cannot do: see tests/data/probe.c.
-probe() { # FILE
-	local built=$top/build/test/probe
-	if [[ ! $built -nt $top/tests/data/probe.c ]]; then
+# A program that runs in any root, built when it is older than its sources.
+program() { # NAME FILE SOURCE...
+	local built=$top/build/test/$1 fresh=$BATS_RUN_TMPDIR/$1.$$ source
+	for source in "${@:3}"; do
+		[[ $built -nt $source ]] && continue
 		mkdir -p "${built%/*}"
-		musl-gcc -static -Os -idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)" \
-			-o "$BATS_RUN_TMPDIR/probe" "$top/tests/data/probe.c"
-		mv "$BATS_RUN_TMPDIR/probe" "$built"
-	fi
-	cp "$built" "$1"
+		musl-gcc -static -Os -idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)" -o "$fresh" "${@:3}"
+		mv "$fresh" "$built"
+		break
+	done
+	cp "$built" "$2"
+}
+
+# For what busybox cannot do.
+probe() { # FILE
+	program probe "$1" "$top/tests/data/probe.c"
+}
+
+# What a file system must do.
+posix() { # FILE
+	program posix "$1" "$top"/tests/posix/*.c
 }
 
 skiff() {

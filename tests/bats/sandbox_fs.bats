@@ -4,8 +4,7 @@ load helpers
 
 setup_file() {
 	fetch_kernel
-	musl-gcc -static -O1 -idirafter /usr/include -idirafter "/usr/include/$(gcc -print-multiarch)" \
-		-o "$BATS_FILE_TMPDIR/posix" "$BATS_TEST_DIRNAME"/../posix/*.c
+	posix "$BATS_FILE_TMPDIR/posix"
 }
 setup() {
 	begin

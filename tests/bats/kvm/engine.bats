@@ -164,3 +164,13 @@ counted() { # DEVICE FIELD
 	run -0 skiff run --vm-vsock "$BATS_TEST_TMPDIR/sockets" -b "$bundle" "$id"
 	[[ ! -e $BATS_TEST_TMPDIR/sockets/vsock ]]
 }
+
+@test "kvm: whatever a file system must do holds inside" {
+	posix "$bundle/rootfs/bin/posix"
+	config '.process.capabilities[] = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_MKNOD", "CAP_SETFCAP",
+		"CAP_SETGID", "CAP_SETUID"]'
+	mkdir -m 755 "$bundle/rootfs/all"
+	args posix /all
+	run -0 skiff run -b "$bundle" "$id"
+	(($(grep -c '^ok' <<<"$output") >= 54))
+}

@@ -55,6 +55,8 @@ enum wire_type {
 	WIRE_CLOSED,    /* id, stream: nobody reads that any more */
 };
 
+_Static_assert(WIRE_NAME < WIRE_DATA, "requests and data have numbers of their own");
+
 enum { WIRE_ALL = 1 << 16 };
 
 struct wire_head {

@@ -7,8 +7,9 @@
 #include "vmm/fs.h"
 
 enum {
-	NODE = 1,    /* about a node that the guest knows */
-	PAYLOAD = 2, /* bytes of the guest's follow, which stay where they are */
+	NODE = 1,      /* about a node that the guest knows */
+	PAYLOAD = 2,   /* bytes of the guest's follow, which stay where they are */
+	ATTRIBUTE = 4, /* the name is an attribute's, which leads nowhere */
 };
 
 struct fs_op {
@@ -41,10 +42,12 @@ static const struct fs_op ops[] = {
 	[FUSE_STATFS] = { "STATFS", fs_statfs, 0, 0, NODE },
 	[FUSE_RELEASE] = { "RELEASE", fs_release, sizeof(struct fuse_release_in) },
 	[FUSE_FSYNC] = { "FSYNC", fs_fsync, sizeof(struct fuse_fsync_in) },
-	[FUSE_SETXATTR] = { "SETXATTR", fs_setxattr, FUSE_COMPAT_SETXATTR_IN_SIZE, 1, NODE },
-	[FUSE_GETXATTR] = { "GETXATTR", fs_getxattr, sizeof(struct fuse_getxattr_in), 1, NODE },
+	[FUSE_SETXATTR] = { "SETXATTR", fs_setxattr, FUSE_COMPAT_SETXATTR_IN_SIZE, 1,
+			    NODE | ATTRIBUTE },
+	[FUSE_GETXATTR] = { "GETXATTR", fs_getxattr, sizeof(struct fuse_getxattr_in), 1,
+			    NODE | ATTRIBUTE },
 	[FUSE_LISTXATTR] = { "LISTXATTR", fs_listxattr, sizeof(struct fuse_getxattr_in), 0, NODE },
-	[FUSE_REMOVEXATTR] = { "REMOVEXATTR", fs_removexattr, 0, 1, NODE },
+	[FUSE_REMOVEXATTR] = { "REMOVEXATTR", fs_removexattr, 0, 1, NODE | ATTRIBUTE },
 	[FUSE_INIT] = { "INIT", fs_init, offsetof(struct fuse_init_in, flags2) },
 	[FUSE_OPENDIR] = { "OPENDIR", fs_opendir, sizeof(struct fuse_open_in), 0, NODE },
 	[FUSE_READDIR] = { "READDIR", fs_readdir, sizeof(struct fuse_read_in), 0, NODE },
@@ -97,9 +100,7 @@ static error *take_names(struct fs_request *r, const char *at, size_t len)
  * target (behind the name) may be anything. */
 static int check_names(const struct fs_request *r)
 {
-	uint32_t code = r->head.opcode;
-
-	if (code == FUSE_SETXATTR || code == FUSE_GETXATTR || code == FUSE_REMOVEXATTR)
+	if (r->op->flags & ATTRIBUTE)
 		return strlen(r->names[0]) > FS_NAME_MAX ? ERANGE : 0;
 	for (unsigned i = 0; i < r->op->names; i++) {
 		if (!is_plain(r->names[i]))
